@@ -10,6 +10,7 @@ End of file on stdin means that the parent is gone: a child then ends itself (``
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -32,6 +33,7 @@ class Outlet:
         self._waiting = False
         self._dropped = 0
         self._gone = False
+        self._empty = asyncio.Event()
         self.sink: Sink | None = None
         """Where the count of dropped ticks is reported; set by whoever builds both."""
 
@@ -66,13 +68,17 @@ class Outlet:
             self._buffer.clear()
         else:
             self._stop_waiting()
+        if not self._buffer:
+            self._empty.set()
 
     async def drain(self, timeout: float = 1.0) -> None:
         """Wait until all is written, at most ``timeout`` seconds."""
-        deadline = asyncio.get_running_loop().time() + timeout
         self.flush()
-        while self._buffer and not self._gone and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.005)
+        if self._buffer and not self._gone:
+            self._empty.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._empty.wait()
 
     def _wait(self) -> None:
         if not self._waiting:
