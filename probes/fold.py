@@ -1,0 +1,458 @@
+"""The folds: ``fold_run(state, event) -> state`` and ``fold_session(state, event) -> state``.
+
+Pure: no clock, no loop, no client. Live view and replay both come from here, so
+
+    fold(a + b) == fold(b, start=fold(a))        and        fold(load(save(events))) == fold(events)
+
+Events of a run must arrive ordered by ``order_key``; ``probes.runlog`` sees to that and re-folds a run when
+a process was late. How a mark is told from mere traffic:
+
+* Only what happens between a lane's trigger and its teardown is an answer to the cancel. Once the lab closes
+  a client itself, a FIN proves nothing about the cancel, so it makes no mark.
+* A server that was told before the teardown may finish its cleanup after it: that still counts.
+* The wire's marks come from ``INTERRUPTS``: the frames that stop I/O, by protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+from probes import events as ev
+from probes.events import LAYERS, TO_CLIENT, TO_SERVER, Event, Layer
+from probes.machine import TERMINAL, Input, State
+from probes.state import (
+    LOG_LINES,
+    Chunks,
+    LaneState,
+    Mark,
+    Moment,
+    PartState,
+    RunState,
+    SessionState,
+    Zero,
+)
+
+CALL = "call"
+"""The name of the spans that make up a lane's rows; other spans are phases inside them."""
+
+INTERRUPTS: dict[str, frozenset[str]] = {
+    "tcp": frozenset({"FIN", "RST"}),
+    "http/2": frozenset({"RST_STREAM", "GOAWAY"}),
+    "postgres": frozenset({"CancelRequest", "ErrorResponse", "Terminate"}),
+    "tls": frozenset({"alert"}),
+}
+
+_TICK_NS = 1_000_000
+
+
+def order_key(event: Event) -> tuple[int, str, int]:
+    """The order of the events of one run."""
+    return (event.t, event.src, event.seq)
+
+
+# --- a run --------------------------------------------------------------------------------------------
+
+
+def fold_run(state: RunState, event: Event) -> RunState:
+    """The run after ``event``, which must belong to it."""
+    whole = _RUN_HANDLERS.get(type(event))
+    if whole is not None:
+        return whole(state, event)
+    handler = _LANE_HANDLERS.get(type(event))
+    if handler is None or not event.lane:
+        return state
+    return _on_lane(state, event, handler)
+
+
+def fold(events: Iterable[Event], start: RunState | None = None) -> RunState:
+    """All ``events`` of one run, in order, from ``start`` (an empty run when None)."""
+    return reduce(fold_run, events, start or RunState())
+
+
+def _on_lane(state: RunState, event: Event, handler: Callable[[LaneState, Any], LaneState]) -> RunState:
+    for index, lane in enumerate(state.lanes):
+        if lane.plan.lane == event.lane:
+            after = handler(lane, event)
+            if after is lane:
+                return state
+            return replace(state, lanes=(*state.lanes[:index], after, *state.lanes[index + 1 :]))
+    return state
+
+
+def _run_started(state: RunState, event: ev.RunStarted) -> RunState:
+    return replace(
+        state,
+        run=event.run,
+        scenario=event.scenario,
+        title=event.title,
+        deadline=event.deadline,
+        settle=event.settle,
+        started=event.t,
+        lanes=tuple(LaneState(plan) for plan in event.lanes),
+    )
+
+
+def _trigger(state: RunState, event: ev.Trigger) -> RunState:
+    if event.lane:
+        zero = Zero(event.t, event.cause, event.detail, own=True)
+        return _on_lane(state, event, lambda lane, _: lane if lane.zero else replace(lane, zero=zero))
+    zero = Zero(event.t, event.cause, event.detail)
+    lanes = tuple(lane if lane.zero or _over(lane) else replace(lane, zero=zero) for lane in state.lanes)
+    return replace(state, zero=state.zero or zero, lanes=lanes)
+
+
+def _over(lane: LaneState) -> bool:
+    """The call ended before the scope fired: the trigger was none of this lane's."""
+    return lane.layer("caller").ended is not None
+
+
+def _run_ended(state: RunState, event: ev.RunEnded) -> RunState:
+    return replace(state, ended=event.t, outcome=event.outcome, detail=event.detail)
+
+
+def _lag(state: RunState, event: ev.LoopLag) -> RunState:
+    return replace(state, lag_ns=max(state.lag_ns, event.lag_ns))
+
+
+# --- a lane: helpers ----------------------------------------------------------------------------------
+
+
+def _with(lane: LaneState, layer: Layer, **changes: Any) -> LaneState:
+    index = LAYERS.index(layer)
+    row = replace(lane.layers[index], **changes)
+    return replace(lane, layers=(*lane.layers[:index], row, *lane.layers[index + 1 :]))
+
+
+def _mark(lane: LaneState, layer: Layer, moment: Moment, event: Event, evidence: str) -> LaneState:
+    stamp = event.stamp if isinstance(event, ev.FrameSeen) else "user"
+    mark = Mark(moment, event.t, event.err, evidence, stamp)
+    return _with(lane, layer, marks=(*lane.layer(layer).marks, mark))
+
+
+def _answers(lane: LaneState, layer: Layer, event: Event) -> bool:
+    """Whether ``event`` can be an answer to this lane's trigger."""
+    if lane.zero is None or event.t < lane.zero.t:
+        return False
+    if lane.teardown is None or event.t < lane.teardown:
+        return True
+    return layer == "server" and lane.layer("server").first(Moment.DONE) is not None
+
+
+def _client(lane: LaneState, step: Input, event: Event, n: int = 1, evidence: str = "") -> LaneState:
+    return replace(lane, client=lane.client.step(step, event.t, n, evidence))
+
+
+def _server(lane: LaneState, step: Input, event: Event, n: int = 1, evidence: str = "") -> LaneState:
+    if lane.teardown is not None and event.t >= lane.teardown and not _answers(lane, "server", event):
+        return lane
+    return replace(lane, server=lane.server.step(step, event.t, n, evidence))
+
+
+def _side(lane: LaneState, layer: Layer, step: Input, event: Event, evidence: str = "") -> LaneState:
+    if layer == "client":
+        return _client(lane, step, event, evidence=evidence)
+    return _server(lane, step, event, evidence=evidence) if layer == "server" else lane
+
+
+# --- a lane: spans ------------------------------------------------------------------------------------
+
+
+def _signal(lane: LaneState, event: ev.Signal) -> LaneState:
+    lane = replace(lane, key_ns=event.key_ns)
+    lane = _mark(lane, "caller", Moment.DONE, event, f"task.cancel(), {event.cause}")
+    return _client(lane, Input.CANCEL, event, evidence=event.cause)
+
+
+def _span_started(lane: LaneState, event: ev.SpanStarted) -> LaneState:
+    if not _row(event):
+        return lane
+    return _side(_with(lane, event.layer, started=event.t), event.layer, Input.OPEN, event, event.name)
+
+
+def _row(event: ev.SpanStarted | ev.SpanEnded | ev.CleanedUp) -> bool:
+    return event.name == CALL or event.layer in ("server", "resource")
+
+
+def _span_completed(lane: LaneState, event: ev.SpanCompleted) -> LaneState:
+    if not _row(event):
+        return lane
+    lane = _with(lane, event.layer, ended=event.t, outcome="completed")
+    return _side(lane, event.layer, Input.END, event, event.evidence)
+
+
+def _span_failed(lane: LaneState, event: ev.SpanFailed) -> LaneState:
+    if not _row(event):
+        return lane
+    lane = _told(lane, event, "failed")
+    return _side(lane, event.layer, Input.FAIL, event, event.evidence)
+
+
+def _span_cancelled(lane: LaneState, event: ev.SpanCancelled) -> LaneState:
+    if not _row(event):
+        return lane
+    lane = _told(lane, event, "cancelled")
+    return _side(lane, event.layer, Input.CANCEL if event.layer == "server" else Input.STOPPED, event, event.evidence)
+
+
+def _told(lane: LaneState, event: ev.SpanFailed | ev.SpanCancelled, outcome: str) -> LaneState:
+    # A server handler that was told still runs its cleanup: its row ends with that. The others end here.
+    ended = {} if event.layer == "server" else {"ended": event.t}
+    lane = _with(lane, event.layer, outcome=outcome, **ended)
+    known = lane.layer(event.layer).first(Moment.DONE) is not None
+    if known or not _answers(lane, event.layer, event):
+        return lane
+    evidence = f"{event.error} {event.evidence}".strip()
+    return _mark(lane, event.layer, Moment.DONE, event, evidence)
+
+
+def _cleaned(lane: LaneState, event: ev.CleanedUp) -> LaneState:
+    if not _row(event):
+        return lane
+    row = lane.layer(event.layer)
+    if event.layer in ("server", "resource"):
+        lane = _with(lane, event.layer, ended=event.t)
+    if event.layer == "server" and row.outcome == "cancelled":
+        lane = _server(lane, Input.STOPPED, event, evidence=event.evidence)
+    if not _answers(lane, event.layer, event):
+        return lane
+    return _mark(lane, event.layer, Moment.CLEANUP, event, event.evidence)
+
+
+def _chunk_sent(lane: LaneState, event: ev.ChunkSent) -> LaneState:
+    lane = replace(lane, chunks=replace(lane.chunks, accepted=event.total))
+    return _server(lane, Input.CHUNK, event, event.n)
+
+
+def _chunk_received(lane: LaneState, event: ev.ChunkReceived) -> LaneState:
+    lane = replace(lane, chunks=replace(lane.chunks, read=event.total))
+    return _client(lane, Input.CHUNK, event, event.n)
+
+
+# --- a lane: the wire ---------------------------------------------------------------------------------
+
+
+def _opened(lane: LaneState, event: ev.ConnectionOpened) -> LaneState:
+    return replace(lane, conns=(*lane.conns, event.conn))
+
+
+def _closed(lane: LaneState, event: ev.ConnectionClosed) -> LaneState:
+    return replace(lane, conns=tuple(conn for conn in lane.conns if conn != event.conn))
+
+
+def _bytes(lane: LaneState, event: ev.BytesSeen) -> LaneState:
+    if lane.layer("wire").started is None:
+        lane = _with(lane, "wire", started=event.t)
+    if event.direction != TO_CLIENT or not event.body:
+        return lane
+    done = lane.layer("caller").first(Moment.DONE)
+    late = event.size if done is not None and event.t > done.t else 0
+    lane = replace(
+        lane,
+        body=lane.body + event.body,
+        late_bytes=lane.late_bytes + late,
+        activity=_tick(lane.activity, event.t, event.size),
+        chunks=_on_wire(lane, event),
+    )
+    if lane.plan.protocol != "postgres" or not event.messages or lane.server.state in TERMINAL:
+        return lane
+    return _server(lane, Input.CHUNK, event, event.messages)
+
+
+def _tick(activity: tuple[tuple[int, int], ...], t: int, size: int) -> tuple[tuple[int, int], ...]:
+    if activity and t - activity[-1][0] < _TICK_NS:
+        return (*activity[:-1], (activity[-1][0], activity[-1][1] + size))
+    return (*activity, (t, size))
+
+
+def _on_wire(lane: LaneState, event: ev.BytesSeen) -> Chunks:
+    if lane.plan.protocol in ("grpc", "postgres"):
+        return replace(lane.chunks, on_wire=lane.chunks.on_wire + event.messages)
+    # An HTTP body has no messages: whole chunks are counted by their size.
+    return replace(lane.chunks, on_wire=(lane.body + event.body) // max(1, lane.plan.size))
+
+
+def _frame(lane: LaneState, event: ev.FrameSeen) -> LaneState:
+    if lane.layer("wire").started is None:
+        lane = _with(lane, "wire", started=event.t)
+    if event.proto == "postgres":
+        lane = _postgres(lane, event)
+    if event.name == "CancelRequest":
+        lane = replace(lane, side_conns=(*lane.side_conns, event.conn))
+    if _stops_io(lane, event):
+        lane = _mark(lane, "wire", Moment.INTERRUPT, event, wire_evidence(event))
+        return lane if event.name == "CancelRequest" else _with(lane, "wire", ended=event.t, outcome="interrupted")
+    return _wire_over(lane, event)
+
+
+def _wire_over(lane: LaneState, event: ev.FrameSeen) -> LaneState:
+    """The row ends without a mark: the response was complete, or the lab closed the connection itself."""
+    if lane.layer("wire").ended is not None or event.conn in lane.side_conns:
+        return lane
+    if event.direction == TO_CLIENT and event.name in ("END_STREAM", "end"):
+        return _with(lane, "wire", ended=event.t, outcome="completed")
+    if event.name in ("FIN", "RST"):
+        return _with(lane, "wire", ended=event.t, outcome="closed")
+    return lane
+
+
+def _stops_io(lane: LaneState, event: ev.FrameSeen) -> bool:
+    if not _answers(lane, "wire", event):
+        return False
+    if event.proto == "tcp" and event.conn in lane.side_conns:
+        # A CancelRequest has a connection of its own, whose end says nothing about the query.
+        return False
+    if lane.layer("wire").ended is not None and event.name != "CancelRequest":
+        # The first end is the interrupt; what follows it (a FIN after a RST_STREAM) is not another.
+        return False
+    if event.name == "HEADERS":
+        # A status in trailers ends the stream as well: the server's own deadline, or its abort.
+        return event.direction == TO_CLIENT and event.detail.startswith("grpc-status") and event.code != "0"
+    return event.name in INTERRUPTS.get(event.proto, ())
+
+
+def wire_evidence(event: ev.FrameSeen) -> str:
+    """``client>server RST_STREAM CANCEL(8)``: direction, name, code."""
+    return " ".join(part for part in (event.direction, event.name, event.code) if part)
+
+
+def _postgres(lane: LaneState, event: ev.FrameSeen) -> LaneState:
+    """The server's row of a PostgreSQL lane comes from the wire: the backend itself says when it stopped."""
+    if event.direction == TO_SERVER:
+        return _postgres_request(lane, event)
+    if lane.server.state is State.IDLE:
+        return lane
+    if event.name == "ErrorResponse":
+        return _postgres_error(lane, event)
+    row = lane.layer("server")
+    if event.name == "CommandComplete" and lane.server.state not in TERMINAL:
+        lane = _with(lane, "server", ended=event.t, outcome="completed")
+        return _server(lane, Input.END, event, evidence=event.detail)
+    if event.name == "ReadyForQuery" and row.first(Moment.DONE) and not row.first(Moment.CLEANUP):
+        return _mark(lane, "server", Moment.CLEANUP, event, f"ReadyForQuery {event.code}")
+    return lane
+
+
+def _postgres_request(lane: LaneState, event: ev.FrameSeen) -> LaneState:
+    if event.name in ("Execute", "Query") and lane.server.state is State.IDLE:
+        return _server(_with(lane, "server", started=event.t), Input.OPEN, event, evidence=event.name)
+    if event.name == "CancelRequest" and lane.server.state not in TERMINAL:
+        return _server(lane, Input.CANCEL, event, evidence="CancelRequest")
+    return lane
+
+
+def _postgres_error(lane: LaneState, event: ev.FrameSeen) -> LaneState:
+    if lane.server.state in TERMINAL:
+        return lane
+    stopped = event.code in ("57014", "57P01")
+    lane = _with(lane, "server", ended=event.t, outcome="cancelled" if stopped else "failed")
+    if _answers(lane, "server", event):
+        lane = _mark(lane, "server", Moment.DONE, event, f"ErrorResponse {event.code}")
+    return _server(lane, Input.STOPPED if stopped else Input.FAIL, event, evidence=event.code)
+
+
+def _backend(lane: LaneState, event: ev.BackendState) -> LaneState:
+    lane = replace(lane, backend=(*lane.backend, (event.t, event.state, event.err)))
+    row = lane.layer("server")
+    if event.state == "active" or row.started is None or row.ended is not None:
+        return lane
+    # The wire did not tell (a connection that was cut): the observer is the only witness that it stopped.
+    lane = _with(lane, "server", ended=event.t, outcome="stopped")
+    if not _answers(lane, "server", event):
+        return lane
+    poll = Mark(Moment.CLEANUP, event.t, event.err, f"pg_stat_activity {event.state}", "poll")
+    return _with(lane, "server", marks=(*lane.layer("server").marks, poll))
+
+
+# --- a lane: the rest ---------------------------------------------------------------------------------
+
+
+def _phase(lane: LaneState, event: ev.PhaseReached) -> LaneState:
+    return replace(lane, phase=event.phase)
+
+
+def _teardown(lane: LaneState, event: ev.TeardownStarted) -> LaneState:
+    return replace(lane, teardown=event.t)
+
+
+def _residue(lane: LaneState, event: ev.Residue) -> LaneState:
+    return replace(lane, residue={**lane.residue, **event.held})
+
+
+def _lost(lane: LaneState, event: ev.DecoderLost) -> LaneState:
+    return replace(lane, lost=f"{event.direction} {event.reason}")
+
+
+_RUN_HANDLERS: dict[type[Event], Callable[[RunState, Any], RunState]] = {
+    ev.RunStarted: _run_started,
+    ev.Trigger: _trigger,
+    ev.RunEnded: _run_ended,
+    ev.LoopLag: _lag,
+}
+
+_LANE_HANDLERS: dict[type[Event], Callable[[LaneState, Any], LaneState]] = {
+    ev.Signal: _signal,
+    ev.SpanStarted: _span_started,
+    ev.SpanCompleted: _span_completed,
+    ev.SpanFailed: _span_failed,
+    ev.SpanCancelled: _span_cancelled,
+    ev.CleanedUp: _cleaned,
+    ev.ChunkSent: _chunk_sent,
+    ev.ChunkReceived: _chunk_received,
+    ev.ConnectionOpened: _opened,
+    ev.ConnectionClosed: _closed,
+    ev.BytesSeen: _bytes,
+    ev.FrameSeen: _frame,
+    ev.BackendState: _backend,
+    ev.PhaseReached: _phase,
+    ev.TeardownStarted: _teardown,
+    ev.Residue: _residue,
+    ev.DecoderLost: _lost,
+}
+
+
+# --- the session --------------------------------------------------------------------------------------
+
+
+def fold_session(state: SessionState, event: Event) -> SessionState:
+    """What belongs to no run, after ``event``."""
+    handler = _SESSION_HANDLERS.get(type(event))
+    return state if handler is None else handler(state, event)
+
+
+def _part(state: SessionState, event: ev.Progress) -> SessionState:
+    new = PartState(event.part, event.state, event.detail)
+    kept = [new if part.part == event.part else part for part in state.parts]
+    parts = tuple(kept) if new in kept else (*kept, new)
+    ready = state.ready and not (event.part == "lab" and event.state != "ready")
+    return _say(replace(state, parts=parts, ready=ready), event, event.part, f"{event.state} {event.detail}".strip())
+
+
+def _ready(state: SessionState, event: ev.LabReady) -> SessionState:
+    return replace(state, ready=True, versions=event.versions, addresses=event.addresses)
+
+
+def _say(state: SessionState, event: Event, who: str, text: str) -> SessionState:
+    return replace(state, log=(*state.log, (event.t, who, text))[-LOG_LINES:])
+
+
+def _died(state: SessionState, event: ev.ChildDied) -> SessionState:
+    ready = False if event.child == "lab" else state.ready
+    return _say(replace(state, ready=ready), event, event.child, f"died: {event.status}")
+
+
+_SESSION_HANDLERS: dict[type[Event], Callable[[SessionState, Any], SessionState]] = {
+    ev.Progress: _part,
+    ev.LabReady: _ready,
+    ev.ChildStarted: lambda state, event: _say(state, event, event.child, f"started, pid {event.pid}"),
+    ev.ChildDied: _died,
+    ev.ChildSaid: lambda state, event: _say(state, event, event.child, event.text),
+    ev.Note: lambda state, event: _say(state, event, event.src, event.text),
+    ev.TapCalibrated: lambda state, event: replace(
+        state, tap_median_ns=event.median_ns, tap_p95_ns=event.p95_ns, kernel_stamps=event.kernel_stamps
+    ),
+    ev.LoopLag: lambda state, event: replace(state, lag_ns=event.lag_ns),
+    ev.Dropped: lambda state, event: replace(state, dropped=state.dropped + event.count),
+}

@@ -1,0 +1,135 @@
+"""The state machine of a partial response: one total table, run once per side (client, server) and lane.
+
+``TABLE[state][event]`` is the next state; an event that is absent is illegal there. The machine never
+raises: an illegal event leaves the state as it is and is recorded as a violation, to be shown.
+
+Three things that a plain cancelled/not-cancelled flag hides, and that the table therefore spells out:
+
+* Cancelling is a state of its own, because a side that was told goes on for a while: a chunk accepted in it
+  is *irrevocable* (it is on its way, nobody can take it back), and the end of the stream may win the race.
+* Cancel is idempotent wherever it can come twice, and a no-op once the stream has ended: "too late".
+* A chunk that arrives in Cancelled is *late*: legal (the network had it already), but counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class State(StrEnum):
+    IDLE = "Idle"
+    STREAMING = "Streaming"
+    PARTIAL_SENT = "PartialSent"
+    CANCELLING = "Cancelling"
+    CANCELLED = "Cancelled"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+
+
+class Input(StrEnum):
+    """What can happen to a side: ``open`` the exchange began, ``chunk`` a piece of the response moved, ``cancel``
+    it was asked to stop, ``stopped`` it has stopped for that, ``end`` it ended by itself, ``fail`` by an error."""
+
+    OPEN = "open"
+    CHUNK = "chunk"
+    CANCEL = "cancel"
+    STOPPED = "stopped"
+    END = "end"
+    FAIL = "fail"
+
+
+TABLE: dict[State, dict[Input, State]] = {
+    State.IDLE: {
+        Input.OPEN: State.STREAMING,
+        Input.CANCEL: State.CANCELLED,
+        Input.FAIL: State.FAILED,
+    },
+    State.STREAMING: {
+        Input.CHUNK: State.PARTIAL_SENT,
+        Input.CANCEL: State.CANCELLING,
+        Input.STOPPED: State.CANCELLED,
+        Input.END: State.COMPLETED,
+        Input.FAIL: State.FAILED,
+    },
+    State.PARTIAL_SENT: {
+        Input.CHUNK: State.PARTIAL_SENT,
+        Input.CANCEL: State.CANCELLING,
+        Input.STOPPED: State.CANCELLED,
+        Input.END: State.COMPLETED,
+        Input.FAIL: State.FAILED,
+    },
+    State.CANCELLING: {
+        Input.CHUNK: State.CANCELLING,
+        Input.CANCEL: State.CANCELLING,
+        Input.STOPPED: State.CANCELLED,
+        Input.END: State.COMPLETED,
+        Input.FAIL: State.FAILED,
+    },
+    State.CANCELLED: {
+        Input.CHUNK: State.CANCELLED,
+        Input.CANCEL: State.CANCELLED,
+        Input.STOPPED: State.CANCELLED,
+    },
+    State.COMPLETED: {
+        Input.CANCEL: State.COMPLETED,
+        Input.STOPPED: State.COMPLETED,
+        Input.END: State.COMPLETED,
+    },
+    State.FAILED: {
+        Input.CANCEL: State.FAILED,
+        Input.STOPPED: State.FAILED,
+    },
+}
+
+TERMINAL = frozenset({State.CANCELLED, State.COMPLETED, State.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transition that was taken: at ``t`` ns, by ``event``."""
+
+    t: int
+    source: State
+    event: Input
+    target: State
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An event that the table does not allow in ``state``; ``evidence`` names what was observed."""
+
+    t: int
+    state: State
+    event: Input
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where one side stands and how it came there. Self-loops are counted, not kept in ``path``."""
+
+    state: State = State.IDLE
+    path: tuple[Step, ...] = ()
+    chunks: int = 0
+    irrevocable: int = 0
+    late: int = 0
+    violations: tuple[Violation, ...] = ()
+
+    def step(self, event: Input, t: int, n: int = 1, evidence: str = "") -> Machine:
+        """The machine after ``event`` at ``t``; ``n`` chunks when it is a chunk."""
+        target = TABLE[self.state].get(event)
+        if target is None:
+            return replace(self, violations=(*self.violations, Violation(t, self.state, event, evidence)))
+        moved = self if event is not Input.CHUNK else self._count(n)
+        if target is self.state:
+            return moved
+        return replace(moved, state=target, path=(*moved.path, Step(t, self.state, event, target)))
+
+    def _count(self, n: int) -> Machine:
+        return replace(
+            self,
+            chunks=self.chunks + n,
+            irrevocable=self.irrevocable + (n if self.state is State.CANCELLING else 0),
+            late=self.late + (n if self.state is State.CANCELLED else 0),
+        )

@@ -1,0 +1,162 @@
+"""What a run looks like at one moment: frozen values that folds build and painters read.
+
+All times are the events' own (ns, monotonic). A mark keeps its error and its evidence with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from probes.events import LAYERS, LanePlan, Layer, StampQuality
+from probes.machine import Machine
+
+EMPTY: Any = MappingProxyType({})
+
+
+class Moment(StrEnum):
+    DONE = "done"
+    INTERRUPT = "interrupt"
+    CLEANUP = "cleanup"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One moment of one layer, with the evidence for it. ``err`` ns: how far ``t`` can be off."""
+
+    moment: Moment
+    t: int
+    err: int
+    evidence: str
+    stamp: StampQuality = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerState:
+    """One row. ``started``/``ended``: when its work began and really stopped; None while it has not."""
+
+    layer: Layer
+    started: int | None = None
+    ended: int | None = None
+    outcome: str = ""
+    """``completed``, ``failed``, ``cancelled``, or empty while it runs."""
+    marks: tuple[Mark, ...] = ()
+
+    def first(self, moment: Moment) -> Mark | None:
+        return next((mark for mark in self.marks if mark.moment is moment), None)
+
+    def last(self, moment: Moment) -> Mark | None:
+        return next((mark for mark in reversed(self.marks) if mark.moment is moment), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """The three counters of a partial response. ``accepted`` is None where nobody can know it."""
+
+    accepted: int | None = None
+    on_wire: int = 0
+    read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Zero:
+    """The trigger of a lane: its t = 0."""
+
+    t: int
+    cause: str
+    detail: str = ""
+    own: bool = False
+    """True: the lane's own trigger (its timeout, its key), False: the scope's."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """One lane of a run."""
+
+    plan: LanePlan
+    zero: Zero | None = None
+    key_ns: int = 0
+    layers: tuple[LayerState, ...] = tuple(LayerState(layer) for layer in LAYERS)
+    phase: str = ""
+    client: Machine = field(default_factory=Machine)
+    server: Machine = field(default_factory=Machine)
+    chunks: Chunks = field(default_factory=Chunks)
+    body: int = 0
+    """Payload bytes from server to client so far."""
+    late_bytes: int = 0
+    """Bytes from server to client after the caller was done."""
+    activity: tuple[tuple[int, int], ...] = ()
+    """(t, bytes) from server to client, merged to at most one entry a millisecond."""
+    conns: tuple[int, ...] = ()
+    """Connections of this lane that the tap has open."""
+    side_conns: tuple[int, ...] = ()
+    """Connections that carried nothing but a CancelRequest."""
+    backend: tuple[tuple[int, str, int], ...] = ()
+    """PostgreSQL: (t, state, err) of the backend, each change once."""
+    teardown: int | None = None
+    residue: Any = EMPTY
+    lost: str = ""
+    """Why the tap's decoder gave up, if it did."""
+
+    @property
+    def name(self) -> str:
+        return self.plan.lane
+
+    def layer(self, layer: Layer) -> LayerState:
+        return self.layers[LAYERS.index(layer)]
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """One run. ``zero`` is the scope's trigger; a lane may have its own."""
+
+    run: int = 0
+    scenario: str = ""
+    title: str = ""
+    deadline: float | None = None
+    settle: float = 1.0
+    started: int | None = None
+    zero: Zero | None = None
+    lanes: tuple[LaneState, ...] = ()
+    lag_ns: int = 0
+    ended: int | None = None
+    outcome: str = ""
+    detail: str = ""
+
+    def lane(self, name: str) -> LaneState | None:
+        return next((lane for lane in self.lanes if lane.name == name), None)
+
+    @property
+    def open(self) -> bool:
+        return self.started is not None and self.ended is None
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """One part of the lab (servers, postgresql, taps, ...) and how it is."""
+
+    part: str
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """What belongs to no run: the lab and its children."""
+
+    parts: tuple[PartState, ...] = ()
+    ready: bool = False
+    versions: Any = EMPTY
+    addresses: Any = EMPTY
+    tap_median_ns: int | None = None
+    tap_p95_ns: int | None = None
+    kernel_stamps: bool = False
+    lag_ns: int = 0
+    dropped: int = 0
+    log: tuple[tuple[int, str, str], ...] = ()
+    """(t, who, text): what children said and did, the last ``LOG_LINES`` of them."""
+
+
+LOG_LINES = 500

@@ -1,0 +1,119 @@
+"""What a lane's marks amount to: headline moments, zombie, residue, verdict, skew. Pure; times in ns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from probes.events import LAYERS, Layer
+from probes.machine import State
+from probes.state import LaneState, Mark, Moment, RunState
+
+CLEAN = "clean"
+ZOMBIE = "zombie"
+CLAIMED = "claimed, not seen"
+TOO_LATE = "too late"
+LEAK = "leak"
+FAILED = "failed"
+RUNNING = "running"
+NOT_CANCELLED = "not cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Zombie:
+    """Work that went on after its caller's Done. ``ns`` and ``size`` (bytes) are 0 where there was none."""
+
+    ns: int = 0
+    size: int = 0
+    since: int | None = None
+    until: int | None = None
+    """None while it still runs."""
+
+
+def headline(lane: LaneState, moment: Moment) -> Mark | None:
+    """The mark that stands for the whole lane: the library's Done, the wire's interrupt, the resource's cleanup."""
+    if moment is Moment.DONE:
+        return lane.layer("client").first(Moment.DONE)
+    if moment is Moment.CLEANUP:
+        return lane.layer("resource").first(Moment.CLEANUP)
+    return interrupt(lane)
+
+
+def interrupt(lane: LaneState) -> Mark | None:
+    """When bytes really stopped. A CancelRequest only asks for it, so it stands in only where no answer came."""
+    return lane.layer("wire").last(Moment.INTERRUPT)
+
+
+def offset(lane: LaneState, mark: Mark | None) -> int | None:
+    """ns from the lane's trigger to ``mark``; None where one of them did not come."""
+    return None if mark is None or lane.zero is None else mark.t - lane.zero.t
+
+
+def seen(lane: LaneState, layer: Layer, mark: Mark) -> bool:
+    """False where only a library says so: its Done with nothing on the wire to prove it."""
+    return not (layer == "client" and mark.moment is Moment.DONE and interrupt(lane) is None)
+
+
+def zombie(lane: LaneState, now: int) -> Zombie:
+    """The server's work that outlived its caller although nobody told it, up to ``now`` while it still runs.
+
+    A server that was told and is cleaning up is no zombie; one that never heard is, from its caller's Done on.
+    """
+    done = lane.layer("caller").first(Moment.DONE)
+    row = lane.layer("server")
+    if done is None or row.started is None or row.first(Moment.DONE) is not None:
+        return Zombie()
+    if row.ended is not None and row.ended <= done.t:
+        return Zombie()
+    if _still_travelling(lane, row.ended, now):
+        return Zombie()
+    until = now if row.ended is None else row.ended
+    return Zombie(max(0, until - done.t), lane.late_bytes, done.t, row.ended)
+
+
+_TRAVEL_NS = 20_000_000
+
+
+def _still_travelling(lane: LaneState, ended: int | None, now: int) -> bool:
+    """The news needs time: while the lane is young, a server that has not heard yet is not called a zombie."""
+    assert lane.zero is not None
+    return ended is None and lane.teardown is None and now - lane.zero.t < _TRAVEL_NS
+
+
+def verdict(lane: LaneState, now: int) -> str:
+    """One word for the lane, the worst thing first."""
+    if lane.zero is None:
+        return _untriggered(lane)
+    if zombie(lane, now).ns:
+        return ZOMBIE
+    if lane.client.state is State.COMPLETED or lane.server.state is State.COMPLETED:
+        return TOO_LATE
+    if any(lane.residue.values()):
+        return LEAK
+    if headline(lane, Moment.CLEANUP) is None and lane.teardown is None:
+        return RUNNING
+    if interrupt(lane) is None and lane.layer("wire").started is not None:
+        return CLAIMED
+    return CLEAN if headline(lane, Moment.CLEANUP) else LEAK
+
+
+def _untriggered(lane: LaneState) -> str:
+    row = lane.layer("caller")
+    if row.ended is None:
+        return RUNNING if lane.teardown is None else NOT_CANCELLED
+    return FAILED if row.outcome == "failed" else NOT_CANCELLED
+
+
+def skew(run: RunState, moment: Moment) -> int | None:
+    """Largest minus smallest over the lanes for one kind of moment; None with fewer than two lanes."""
+    found = [value for lane in run.lanes if (value := offset(lane, headline(lane, moment))) is not None]
+    return max(found) - min(found) if len(found) > 1 else None
+
+
+def violations(lane: LaneState) -> int:
+    return len(lane.client.violations) + len(lane.server.violations)
+
+
+def marks_in_order(lane: LaneState) -> list[tuple[Layer, Mark]]:
+    """All marks of a lane, by time, then top to bottom."""
+    pairs = [(layer, mark) for layer in LAYERS for mark in lane.layer(layer).marks]
+    return sorted(pairs, key=lambda pair: pair[1].t)
