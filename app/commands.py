@@ -11,7 +11,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="cmd"):
     """Base of all commands."""
 
 
-class Start(Command, tag="start"):
+class Start(Command, frozen=True, tag="start"):
     """Fire a run. ``run`` is the app's own count from 1, so that it goes on when a lab is restarted.
 
     ``deadline``: seconds from the start to the scope's own cancel, None for none. ``settle``: how long the lab
@@ -28,7 +28,7 @@ class Start(Command, tag="start"):
     limit: float = 60.0
 
 
-class Cancel(Command, tag="cancel"):
+class Cancel(Command, frozen=True, tag="cancel"):
     """Cancel all lanes of the open run, or one. ``key_ns``: CLOCK_MONOTONIC when the key went down."""
 
     lane: str = ""
@@ -36,11 +36,11 @@ class Cancel(Command, tag="cancel"):
     key_ns: int = 0
 
 
-class Stop(Command, tag="stop"):
+class Stop(Command, frozen=True, tag="stop"):
     """End the open run now: tear down without waiting for it to settle."""
 
 
-class Quit(Command, tag="quit"):
+class Quit(Command, frozen=True, tag="quit"):
     """End the lab in good order. End of file on its stdin does the same."""
 
 
