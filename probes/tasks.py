@@ -37,4 +37,8 @@ class TaskKeeper:
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._on_error(task.get_name(), error)
+            self.report(task.get_name(), error)
+
+    def report(self, name: str, error: BaseException) -> None:
+        """Say that ``name`` failed, where a task that failed would be said."""
+        self._on_error(name, error)

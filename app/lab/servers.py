@@ -1,0 +1,121 @@
+"""The servers process as the lab's child: started, listened to, and started again when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+
+from app.lab.handlers import Handlers
+from probes.codec import CodecError, decode
+from probes.events import ChildDied, ChildSaid, ChildStarted, Listening, Note, Residue
+from probes.outlet import Outlet
+from probes.sink import Sink
+from probes.tasks import TaskKeeper
+
+NAME = "servers"
+_LINE_LIMIT = 16 << 20
+_START_TIMEOUT = 15.0
+_BARRIER_TIMEOUT = 1.0
+
+
+class ServersProcess:
+    """Its event lines pass on as they are; ``handlers`` follows them."""
+
+    def __init__(self, sink: Sink, outlet: Outlet, tasks: TaskKeeper, on_death: Callable[[str], None]) -> None:
+        self._sink, self._outlet, self._tasks, self._on_death = sink, outlet, tasks, on_death
+        self.handlers = Handlers()
+        self._process: Process | None = None
+        self._listening: asyncio.Future[dict[str, str]] | None = None
+        self._heard: asyncio.Future[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> dict[str, str]:
+        """Start it; the addresses of its services by name. Raises RuntimeError when it does not come up."""
+        self._stopping = False
+        loop = asyncio.get_running_loop()
+        self._listening = loop.create_future()
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "servers", stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=_LINE_LIMIT
+        )
+        self._sink.emit(ChildStarted, child=NAME, pid=process.pid)
+        self._tasks.start(self._listen(process), name="servers: events")
+        self._tasks.start(self._overhear(process), name="servers: stderr")
+        try:
+            async with asyncio.timeout(_START_TIMEOUT):
+                return await self._listening
+        except TimeoutError:
+            raise RuntimeError(f"the servers process did not come up within {_START_TIMEOUT:g} s") from None
+
+    async def barrier(self) -> None:
+        """Return when everything that the process has said so far has been heard (bounded)."""
+        if self._process is None or self._process.stdin is None or self._process.returncode is not None:
+            return
+        self._heard = asyncio.get_running_loop().create_future()
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            self._process.stdin.write(b'{"cmd":"handlers"}\n')
+            async with asyncio.timeout(_BARRIER_TIMEOUT):
+                await self._heard
+
+    async def stop(self) -> None:
+        """End of file on its stdin ends it; it gets two seconds."""
+        self._stopping = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(2.0):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _listen(self, process: Process) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            self._line(line.rstrip(b"\n"))
+        self._died(process, await process.wait())
+
+    def _line(self, line: bytes) -> None:
+        try:
+            event = decode(line)
+        except CodecError as error:
+            self._sink.emit(Note, text=f"{NAME} said what is no event: {error}")
+            return
+        self._outlet.write_line(line)
+        self.handlers.observe(event)
+        if isinstance(event, Listening) and self._listening is not None and not self._listening.done():
+            self._listening.set_result(event.addresses)
+        elif isinstance(event, Residue) and self._heard is not None and not self._heard.done():
+            self._heard.set_result(None)
+
+    async def _overhear(self, process: Process) -> None:
+        assert process.stderr is not None
+        while line := await process.stderr.readline():
+            self._sink.emit(ChildSaid, child=NAME, text=line.decode("utf-8", "replace").rstrip())
+
+    def _died(self, process: Process, code: int) -> None:
+        self.handlers.clear()
+        if self._stopping:
+            return
+        status = exit_status(code)
+        self._sink.emit(ChildDied, child=NAME, pid=process.pid, status=status)
+        if self._listening is not None and not self._listening.done():
+            self._listening.set_exception(RuntimeError(f"the servers process ended at its start: {status}"))
+        else:
+            self._on_death(f"{NAME} died: {status}")
+
+
+def exit_status(code: int) -> str:
+    """``SIGKILL`` or ``exit status 3``."""
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

@@ -1,0 +1,180 @@
+"""A lane: one client library under test, cancelled for real.
+
+``Lane.caller`` is the coroutine that the scope cancels; it holds the caller's row and, inside it, the client's.
+A subclass writes ``exchange`` (the library's calls, with whatever cleanup that library needs in a finally),
+says with ``armed`` that its call is where the plan wants it, and answers after the call what became of the
+resource it used. Decisions about cleanup are plain code; what must not be interrupted runs in the teardown,
+outside of the cancelled task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from probes.clock import Stamp
+from probes.events import ChunkReceived, LanePlan, Layer, PhaseReached, Trigger
+from probes.fold import CALL
+from probes.sink import Sink
+from probes.span import Span
+from probes.tap.proxy import Address
+from probes.tap.witness import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a lane works with: where events go, its tap's address, and what the tap knows."""
+
+    sink: Sink
+    address: Address
+    ledger: Ledger
+
+
+class Lane(ABC):
+    """One call of one run. Used once."""
+
+    resource = "connection"
+
+    def __init__(self, bench: Bench, run: int, plan: LanePlan) -> None:
+        self.bench, self.run, self.plan = bench, run, plan
+        self.ready = asyncio.Event()
+        """Set when the phase is reached, or when the call ended without reaching it."""
+        self._read = 0
+        self._client: Span | None = None
+        self._resource: Span | None = None
+
+    # What a lane writes -------------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Whatever must be there before the call: clients, warm connections. Raises what the library raises."""
+
+    @abstractmethod
+    async def exchange(self) -> None:
+        """The call. Cancelled at any await."""
+
+    @abstractmethod
+    async def released(self) -> str | None:
+        """Wait until the resource is held no more; the evidence, or None when it never will be."""
+
+    async def settled(self) -> None:
+        """Wait for what only this lane can see end on the far side."""
+
+    def own_timeout(self, error: BaseException) -> tuple[str, Stamp] | None:
+        """Whether ``error`` is one of this lane's own timers: its name and the instant at which it was due."""
+        del error
+        return None
+
+    def held(self) -> dict[str, int]:
+        """What is held still, by name; zeros are left out by the caller."""
+        return {}
+
+    async def teardown(self) -> None:
+        """Close what ``prepare`` opened for this run alone."""
+
+    # What every lane does -----------------------------------------------------------------------------
+
+    async def caller(self) -> None:
+        """The calling task's body: the caller's row, and in it the client's."""
+        span = self._span("caller", CALL)
+        try:
+            await self._call()
+        except asyncio.CancelledError as error:
+            span.cancelled(error)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the library raises is the result that is shown
+            span.failed(error, _first_line(error))
+        else:
+            span.completed()
+        finally:
+            self.ready.set()
+            span.cleaned_up("task ended")
+
+    async def _call(self) -> None:
+        try:
+            await self.exchange()
+        except asyncio.CancelledError as error:
+            self.client_ended(error)
+            raise
+        except Exception as error:
+            self.client_ended(error)
+            raise
+        else:
+            if not self._span_client().ended:
+                self._span_client().completed()
+        finally:
+            if self._client is not None:
+                self._client.cleaned_up("finally ran")
+
+    def open_client(self, evidence: str = "") -> None:
+        """The library's call begins: the client's row starts."""
+        self._client = self._span("client", CALL, evidence)
+
+    def open_resource(self, evidence: str = "") -> None:
+        """The call takes its resource (stream, pool slot, connection)."""
+        self._resource = self._span("resource", self.resource, evidence)
+
+    def client_ended(self, error: BaseException, evidence: str = "") -> None:
+        """The library gave up with ``error``. The first call counts: a lane may say it earlier than the base does."""
+        at = self.bench.sink.clock.now()
+        span = self._span_client()
+        if span.ended:
+            return
+        if isinstance(error, asyncio.CancelledError):
+            span.cancelled(error, evidence, at=at)
+            return
+        if (own := self.own_timeout(error)) is not None:
+            name, due = own
+            self.bench.sink.emit(Trigger, at=due, run=self.run, lane=self.plan.lane, cause=name)
+        span.failed(error, evidence or _first_line(error), at=at)
+
+    def resource_released(self, evidence: str) -> None:
+        if self._resource is not None and not self._resource.cleaned:
+            self._resource.cleaned_up(evidence)
+
+    @property
+    def holds_resource(self) -> bool:
+        return self._resource is not None and not self._resource.cleaned
+
+    def armed(self, evidence: str) -> None:
+        """The call is in its phase, by this evidence."""
+        if not self.ready.is_set():
+            self.bench.sink.emit(
+                PhaseReached, run=self.run, lane=self.plan.lane, phase=self.plan.phase, evidence=evidence
+            )
+            self.ready.set()
+
+    def received(self, size: int, n: int = 1) -> None:
+        """The caller read ``n`` chunks of ``size`` bytes in all."""
+        self._read += n
+        self.bench.sink.emit(
+            ChunkReceived, run=self.run, lane=self.plan.lane, layer="client", n=n, size=size, total=self._read
+        )
+
+    def timeout(self, name: str) -> float | None:
+        """Seconds, or None when this timeout is off."""
+        return self.plan.timeouts.get(name)
+
+    def _span(self, layer: Layer, name: str, evidence: str = "") -> Span:
+        return Span(self.bench.sink, run=self.run, lane=self.plan.lane, layer=layer, name=name, evidence=evidence)
+
+    def _span_client(self) -> Span:
+        if self._client is None:
+            self.open_client()
+        assert self._client is not None
+        return self._client
+
+
+def due(since: Stamp, timeout: float) -> Stamp:
+    """The instant at which a timer of ``timeout`` seconds, set at ``since``, was due."""
+    return Stamp(since.t + round(timeout * 1e9), since.err)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0][:120] if text else ""
+
+
+LaneFactory = Callable[[int, LanePlan], Lane]
+"""(run, plan) -> the lane for one run."""

@@ -1,0 +1,146 @@
+"""From what passes a connection to events: decode, attribute to a run and a lane, emit.
+
+Attribution comes from the wire itself: a request names its run and lane (``probes.schema``), a CancelRequest
+the pid of the backend whose connection did. What comes before the first such tag on a connection belongs to
+the run that the lab expects on this tap at the moment of accept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from probes.clock import Stamp
+from probes.events import BytesSeen, ConnectionClosed, ConnectionOpened, DecoderLost, Direction, Event, FrameSeen
+from probes.sink import Sink
+from probes.tap.seen import Conversation, Item, Lost, Seen, Tag, Tick
+
+
+class Ledger:
+    """What the connections of one tap share: the expected run, backends by pid, closed exchanges."""
+
+    def __init__(self, sink: Sink, lane: str, conversation: Callable[[], Conversation]) -> None:
+        self.sink = sink
+        self.conversation = conversation
+        self.expected = Tag(0, lane)
+        self.backends: dict[int, Observer] = {}
+        self.open: set[Observer] = set()
+        self._closed: dict[Tag, asyncio.Future[str]] = {}
+
+    def expect(self, run: int, lane: str) -> None:
+        """From now on new connections belong to this run and lane until they say otherwise."""
+        self.expected = Tag(run, lane)
+        self._closed.clear()
+
+    def witness(self, conn: int, peer: str) -> Observer:
+        return Observer(self, conn, peer)
+
+    async def exchange_closed(self) -> str:
+        """Wait until the exchange (stream) of the expected run is closed in both directions; the evidence for it."""
+        return await asyncio.shield(self._future(self.expected))
+
+    def connections(self) -> int:
+        """Connections of this lane that are open now."""
+        return len(self.open)
+
+    def closed(self, tag: Tag, evidence: str) -> None:
+        if tag == self.expected and not (future := self._future(tag)).done():
+            future.set_result(evidence)
+
+    def _future(self, tag: Tag) -> asyncio.Future[str]:
+        if tag not in self._closed:
+            self._closed[tag] = asyncio.get_running_loop().create_future()
+        return self._closed[tag]
+
+
+class Observer:
+    """The witness of one connection."""
+
+    def __init__(self, ledger: Ledger, conn: int, peer: str) -> None:
+        self._ledger, self._conn = ledger, conn
+        self._talk = ledger.conversation()
+        self._tag = ledger.expected
+        self._streams: dict[int, Tag] = {}
+        self._pid = 0
+        ledger.open.add(self)
+        self._emit(ConnectionOpened, self._tag, None, peer=peer)
+
+    def bytes_passed(self, direction: Direction, data: bytes, stamp: Stamp) -> None:
+        self._items(direction, self._talk.feed(direction, data), stamp)
+
+    def hung_up(self, direction: Direction, how: str, stamp: Stamp) -> None:
+        self._items(direction, self._talk.end(direction) if how == "FIN" else [], stamp)
+        self._emit(FrameSeen, self._tag, stamp, direction=direction, proto="tcp", name=how, stamp=stamp.quality)
+        self._ledger.closed(self._tag, f"{direction} {how}")
+
+    def closed(self, detail: str) -> None:
+        self._ledger.open.discard(self)
+        if self._ledger.backends.get(self._pid) is self:
+            del self._ledger.backends[self._pid]
+        self._emit(ConnectionClosed, self._tag, None, detail=detail)
+
+    def _items(self, direction: Direction, items: list[Item], stamp: Stamp) -> None:
+        for item in items:
+            if isinstance(item, Tick):
+                self._tick(direction, item, stamp)
+            elif isinstance(item, Seen):
+                self._seen(direction, item, stamp)
+            else:
+                self._lost(direction, item, stamp)
+
+    def _tick(self, direction: Direction, tick: Tick, stamp: Stamp) -> None:
+        self._emit(
+            BytesSeen,
+            self._owner(tick.stream),
+            stamp,
+            direction=direction,
+            stream=tick.stream,
+            size=tick.size,
+            body=tick.body,
+            messages=tick.messages,
+            stamp=stamp.quality,
+        )
+
+    def _seen(self, direction: Direction, seen: Seen, stamp: Stamp) -> None:
+        self._learn(seen)
+        tag = self._owner(seen.stream)
+        self._emit(
+            FrameSeen,
+            tag,
+            stamp,
+            direction=direction,
+            proto=seen.proto,
+            name=seen.name,
+            code=seen.code,
+            detail=seen.detail,
+            stream=seen.stream,
+            size=seen.size,
+            stamp=stamp.quality,
+        )
+        if seen.closes:
+            self._streams.pop(seen.stream, None)
+            how = " ".join(part for part in (direction, seen.name, seen.code) if part)
+            self._ledger.closed(tag, f"stream {seen.stream}: {how}" if seen.stream else how)
+
+    def _learn(self, seen: Seen) -> None:
+        if seen.tag is not None:
+            self._tag = seen.tag
+            if seen.stream:
+                self._streams[seen.stream] = seen.tag
+        if not seen.backend:
+            return
+        if seen.name == "CancelRequest":
+            victim = self._ledger.backends.get(seen.backend)
+            self._tag = self._tag if victim is None else victim._tag
+        else:
+            self._pid = seen.backend
+            self._ledger.backends[seen.backend] = self
+
+    def _owner(self, stream: int) -> Tag:
+        return self._streams.get(stream, self._tag) if stream else self._tag
+
+    def _lost(self, direction: Direction, lost: Lost, stamp: Stamp) -> None:
+        self._emit(DecoderLost, self._tag, stamp, direction=direction, proto=lost.proto, reason=lost.reason)
+
+    def _emit(self, cls: type[Event], tag: Tag, at: Stamp | None, **fields: object) -> None:
+        self._ledger.sink.emit(cls, at=at, run=tag.run, lane=tag.lane, layer="wire", conn=self._conn, **fields)
