@@ -78,7 +78,7 @@ class Pipe:
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self._reset()
+            self.reset()
             return
         clock = self._link.clock
         stamp = clock.now() if realtime is None else clock.from_kernel(realtime)
@@ -124,7 +124,7 @@ class Pipe:
         if not how or self.reading or self._link.over:
             return
         if how == "RST":
-            self._reset()
+            self.reset()
         else:
             self._tell("FIN", self._link.clock.now())
 
@@ -143,7 +143,8 @@ class Pipe:
             self._target.shutdown(socket.SHUT_WR)
         self._link.pipe_ended()
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """The source reset the connection: say so, and pass it on."""
         self._tell("RST", self._link.clock.now())
         self._link.close(rst=True, detail="RST")
 
@@ -185,7 +186,10 @@ class Link:
     def _dialled(self) -> None:
         self.loop.remove_writer(self._server.fileno())
         code = self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
+        if code == errno.ECONNRESET:
+            # It had accepted, and reset the connection before this loop came to notice.
+            self.pipes[1].reset()
+        elif code:
             self._refused(code)
         else:
             self._flow()
