@@ -5,15 +5,11 @@ All times are the events' own (ns, monotonic). A mark keeps its error and its ev
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any
-
 from probes.events import LAYERS, LanePlan, Layer, StampQuality
 from probes.machine import Machine
-
-EMPTY: Any = MappingProxyType({})
 
 
 class Moment(StrEnum):
@@ -96,7 +92,7 @@ class LaneState:
     backend: tuple[tuple[int, str, int], ...] = ()
     """PostgreSQL: (t, state, err) of the backend, each change once."""
     teardown: int | None = None
-    residue: Any = EMPTY
+    residue: Mapping[str, int] = field(default_factory=dict)
     lost: str = ""
     """Why the tap's decoder gave up, if it did."""
 
@@ -148,8 +144,8 @@ class SessionState:
 
     parts: tuple[PartState, ...] = ()
     ready: bool = False
-    versions: Any = EMPTY
-    addresses: Any = EMPTY
+    versions: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)
     tap_median_ns: int | None = None
     tap_p95_ns: int | None = None
     kernel_stamps: bool = False
