@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
 from probes.events import LAYERS, LanePlan, Layer, StampQuality
 from probes.machine import Machine
 
