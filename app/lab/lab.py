@@ -6,40 +6,27 @@ import asyncio
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Protocol
 
 from app import commands
 from app.lab.calibrate import calibrate
 from app.lab.lag import LagMeter
 from app.lab.servers import ServersProcess
+from app.lab.workbench import PROTOCOLS, Workbench
 from probes.clock import Clock
-from probes.events import LabReady, LanePlan, Note, Progress, RunEnded
-from probes.lanes.base import Bench, Lane
-from probes.lanes.grpc import GrpcSession
-from probes.lanes.http import HttpSession
-from probes.lanes.postgres import Login, PostgresSession
+from probes.events import LabReady, Note, Progress, RunEnded
+from probes.lanes.postgres import Login
 from probes.outlet import Outlet, read_lines
 from probes.runner import Runner, RunPlan
 from probes.sink import Sink
-from probes.tap.decode import http_conversation, postgres_conversation
-from probes.tap.proxy import Address, Tap
-from probes.tap.witness import Ledger
+from probes.tap.proxy import Address
 from probes.tasks import TaskKeeper
 from servers.postgres import EmbeddedPostgres, ExternalPostgres, PgAddress, PgError
 
 DSN_VARIABLE = "CANCELLOSCOPE_PG"
 """A server of one's own. In the environment, not in argv, because argv is public (ps)."""
 
-PROTOCOLS = ("grpc", "http/1.1", "http/2", "postgres")
 _LIBRARIES = ("grpcio", "httpx", "httpcore", "h2", "asyncpg", "uvloop", "cancelloscope")
 _READY_TIMEOUT = 30.0
-
-
-class Session(Protocol):
-    """What a protocol keeps over the runs."""
-
-    def lane(self, run: int, plan: LanePlan) -> Lane: ...
-    async def close(self) -> None: ...
 
 
 class Lab:
@@ -52,10 +39,7 @@ class Lab:
         self._servers = ServersProcess(self.sink, outlet, self.tasks, self._servers_died)
         self._postgres = self._make_postgres()
         self._login: PgAddress | None = None
-        self._taps: dict[str, Tap] = {}
-        self._ledgers: dict[str, Ledger] = {}
-        self._addresses: dict[str, Address] = {}
-        self._sessions: dict[str, Session] = {}
+        self._bench = Workbench(self.sink)
         self._lag = LagMeter(self.sink)
         self._runner: Runner | None = None
         self._run = 0
@@ -84,19 +68,8 @@ class Lab:
         self._say_ready()
 
     def _say_ready(self) -> None:
-        shown = {name: f"{host}:{port}" for name, (host, port) in self._addresses.items()}
-        self.sink.emit(LabReady, versions=self._versions(), addresses=shown)
+        self.sink.emit(LabReady, versions=_versions(self._login), addresses=self._bench.addresses)
         self.sink.emit(Progress, part="lab", state="ready")
-
-    def _versions(self) -> dict[str, str]:
-        found = {"python": platform.python_version()}
-        for name in _LIBRARIES:
-            try:
-                found[name] = version(name)
-            except PackageNotFoundError:
-                found[name] = "not installed"
-        found["postgresql"] = self._login.version if self._login else ""
-        return found
 
     def _mend(self, part: str) -> None:
         """(Re)start a part in the background; while it is missing no run starts."""
@@ -111,10 +84,8 @@ class Lab:
         except RuntimeError as error:
             self.sink.emit(Progress, part="servers", state="failed", detail=str(error))
             return
-        http = _address(addresses["http"])
-        await self._connect("grpc", _address(addresses["grpc"]))
-        await self._connect("http/1.1", http)
-        await self._connect("http/2", http)
+        for protocol in ("grpc", "http/1.1", "http/2"):
+            await self._bench.connect(protocol, _address(addresses["grpc" if protocol == "grpc" else "http"]))
         self._mended("servers")
 
     async def _mend_postgres(self) -> None:
@@ -123,7 +94,8 @@ class Lab:
         except PgError as error:
             self.sink.emit(Progress, part="postgresql", state="failed", detail=str(error))
             return
-        await self._connect("postgres", (self._login.host, self._login.port))
+        pg = self._login
+        await self._bench.connect_postgres(Login(pg.host, pg.port, pg.user, pg.password, pg.database))
         self._mended("postgresql")
 
     def _mended(self, part: str) -> None:
@@ -134,31 +106,6 @@ class Lab:
         self._whole.set()
         if restarted:
             self._say_ready()
-
-    async def _connect(self, protocol: str, upstream: Address) -> None:
-        """Lead this protocol's tap to ``upstream`` and open what the protocol keeps over the runs."""
-        tap = self._taps.get(protocol)
-        if tap is None:
-            conversation = postgres_conversation if protocol == "postgres" else http_conversation
-            ledger = self._ledgers[protocol] = Ledger(self.sink, protocol, conversation)
-            tap = self._taps[protocol] = Tap(ledger.witness, upstream, self.sink.clock)
-            self._addresses[protocol] = tap.start()
-        tap.upstream = upstream
-        if (old := self._sessions.pop(protocol, None)) is not None:
-            await old.close()
-        self._sessions[protocol] = await self._open(protocol)
-
-    async def _open(self, protocol: str) -> Session:
-        bench = Bench(self.sink, self._addresses[protocol], self._ledgers[protocol])
-        if protocol == "grpc":
-            return GrpcSession(bench)
-        if protocol != "postgres":
-            return HttpSession(bench, http2=protocol == "http/2")
-        pg = self._login
-        assert pg is not None
-        session = PostgresSession(bench, Login(pg.host, pg.port, pg.user, pg.password, pg.database))
-        await session.open()
-        return session
 
     def _servers_died(self, how: str) -> None:
         self._abort(how)
@@ -215,7 +162,7 @@ class Lab:
     async def _run_one(self, command: commands.Start) -> None:
         async with asyncio.timeout(_READY_TIMEOUT):
             await self._whole.wait()
-        lanes = [self._lane(command.run, plan) for plan in command.lanes]
+        lanes = [self._bench.lane(command.run, plan) for plan in command.lanes]
         self._lag.run = command.run
         self._runner = Runner(
             self.sink,
@@ -236,10 +183,6 @@ class Lab:
         )
         await self._runner.run()
 
-    def _lane(self, run: int, plan: LanePlan) -> Lane:
-        self._ledgers[plan.protocol].expect(run, plan.lane)
-        return self._sessions[plan.protocol].lane(run, plan)
-
     async def _hear_out(self) -> None:
         """Before a run is called over: everything that others have said of it is in."""
         await self._servers.barrier()
@@ -249,13 +192,20 @@ class Lab:
         """End the open run and every child."""
         self._lag.stop()
         self._abort("the lab is closing")
-        for session in self._sessions.values():
-            await session.close()
-        for tap in self._taps.values():
-            tap.close()
+        await self._bench.close()
         await self._servers.stop()
         await self._postgres.stop()
         await self.tasks.close()
+
+
+def _versions(login: PgAddress | None) -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found | ({"postgresql": login.version} if login else {})
 
 
 def _address(text: str) -> Address:
