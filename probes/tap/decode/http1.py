@@ -74,7 +74,8 @@ class Http1:
             exchange = self._answered()
             line, fields = response_head(head)
             framing = response_framing(exchange.method, line.status, fields)
-            detail = printable(f"{decoded(line.reason)}, {framing}")
+            words = [decoded(line.reason), str(framing) if line.status >= 200 else ""]
+            detail = printable(", ".join(filter(None, words)))
             items.seen(Seen(PROTO, "response", code=str(line.status), detail=detail, size=len(head)))
             if self._turns(exchange, line.status, fields):
                 return

@@ -225,6 +225,8 @@ class Http2:
         block = half.unpacker.unpack(bytes(whole.block), self._table(half))
         code, detail, tag = words(block)
         if isinstance(frame, PushPromiseFrame):
+            # A promised stream is half-closed from the start: its client has nothing to send (RFC 9113 section 5.1).
+            self._streams.get(frame.promised_stream_id).ended[CLIENT] = True
             detail = printable(f"stream {frame.promised_stream_id} {detail}")
             half.items.seen(Seen(PROTO, "PUSH_PROMISE", code, detail, number, whole.sizes[0]))
         else:

@@ -12,6 +12,9 @@ from probes.tap.decode.items import Items
 _TLS_ALERT_BYTE = 0x15
 _SETTINGS = 4
 _STATUS_START = b"HTTP/1."
+_NEEDED = {tls.HANDSHAKE_BYTE: 1, _TLS_ALERT_BYTE: 1, _STATUS_START[0]: len(_STATUS_START)}
+"""A server's first byte -> how many bytes tell; else it can only be a frame, whose head tells."""
+
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~\r\n") | frozenset(range(0x30, 0x3A)) | frozenset(range(0x41, 0x5B))
 _METHOD_BYTES = _TOKEN | frozenset(range(0x61, 0x7B))
 """What a request line, or the empty lines allowed before it, can start with (RFC 9110 section 5.6.2)."""
@@ -37,26 +40,26 @@ class Sniffer:
         elif head[0] in _METHOD_BYTES:
             self._http1()
         else:
-            raise Malformed(f"neither HTTP nor TLS: {head[:8].hex()}")
+            raise Malformed("neither HTTP nor TLS")
 
     def server(self, source: Input, _items: Items) -> Steps[None]:
         """A server may speak first: HTTP/2 SETTINGS do not wait for the client (RFC 9113 section 3.4)."""
         if not (yield from source.more()):
             return
-        while len(head := source.ahead(FRAME_HEAD)) < FRAME_HEAD and not head[0] & 0x10:
-            if head[0] == _STATUS_START[0] and not _STATUS_START.startswith(head[: len(_STATUS_START)]):
-                break
+        needed = _NEEDED.get(source.data[source.position], FRAME_HEAD)
+        while source.available < needed:
             yield from source.wait()
             if self.duplex.proto:
                 return
+        head = source.ahead(needed)
         if head[0] in (tls.HANDSHAKE_BYTE, _TLS_ALERT_BYTE):
             self._tls()
-        elif head.startswith(_STATUS_START):
+        elif head == _STATUS_START:
             self._http1()
         elif len(head) == FRAME_HEAD and head[3] == _SETTINGS and not any(head[5:9]):
             self._http2()
         else:
-            raise Malformed(f"neither HTTP nor TLS: {head.hex()}")
+            raise Malformed("neither HTTP nor TLS")
 
     def _http1(self) -> None:
         http1 = Http1(self.duplex, self._tunnel)
