@@ -1,0 +1,1 @@
+"""What the tests share: real parts, put together briefly."""

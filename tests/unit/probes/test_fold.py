@@ -1,0 +1,201 @@
+"""What is a mark and what is mere traffic."""
+
+from __future__ import annotations
+
+from probes import events as ev
+from probes.events import TO_CLIENT, TO_SERVER
+from probes.fold import CALL, fold, order_key
+from probes.machine import State
+from probes.state import LaneState, Moment, RunState
+from probes.verdict import CLAIMED, CLEAN, TOO_LATE, ZOMBIE, headline, interrupt, offset, seen, skew, verdict, zombie
+from tests.kit.story import ZERO, Story, plan
+
+
+def started(protocol: str) -> Story:
+    """A run of one lane whose call streams: two chunks read, three accepted and on the wire."""
+    story = Story(protocol)
+    story(ev.RunStarted, -9000, lane="", scenario="s", title="t", lanes=(plan(protocol, size=100),))
+    story(ev.SpanStarted, -8000, layer="caller", span=1, name=CALL)
+    story(ev.SpanStarted, -7900, layer="client", span=2, name=CALL)
+    story(ev.SpanStarted, -7800, layer="resource", span=3, name="stream")
+    if protocol != "postgres":
+        story(ev.SpanStarted, -7000, layer="server", span=4, name="handler")
+        story(ev.ChunkSent, -6000, layer="server", n=3, size=300, total=3)
+    body = {"conn": 1, "direction": TO_CLIENT, "size": 350, "body": 300, "messages": 3}
+    story(ev.BytesSeen, -5500, layer="wire", stream=1, **body)
+    story(ev.ChunkReceived, -5000, layer="client", n=2, size=200, total=2)
+    return story
+
+
+def cancelled(story: Story) -> Story:
+    story(ev.Trigger, 0, lane="", cause="key")
+    story(ev.Signal, 10, layer="caller", cause="key")
+    story(ev.SpanCancelled, 90, layer="client", span=2, name=CALL, error="CancelledError")
+    story(ev.SpanCancelled, 95, layer="caller", span=1, name=CALL, error="CancelledError")
+    return story
+
+
+def frame(story: Story, us: float, name: str, **fields: object) -> Story:
+    given = {"conn": 1, "direction": TO_SERVER, "proto": "http/2", "stamp": "kernel", **fields}
+    return story(ev.FrameSeen, us, layer="wire", name=name, **given)
+
+
+def lane_of(story: Story) -> LaneState:
+    return fold(sorted(story.events, key=order_key)).lanes[0]
+
+
+def us(lane: LaneState, layer: ev.Layer, moment: Moment) -> float | None:
+    found = offset(lane, lane.layer(layer).first(moment))
+    return None if found is None else found / 1000
+
+
+def test_a_clean_grpc_cancel() -> None:
+    story = frame(cancelled(started("grpc")), 600, "RST_STREAM", code="CANCEL(8)", stream=1)
+    story(ev.SpanCancelled, 1200, layer="server", span=4, name="handler", error="CancelledError", evidence="at sleep")
+    story(ev.CleanedUp, 1250, layer="server", span=4, name="handler")
+    story(ev.CleanedUp, 1300, layer="resource", span=3, name="stream", evidence="connection kept")
+    lane = lane_of(story)
+    assert us(lane, "caller", Moment.DONE) == 10
+    assert us(lane, "client", Moment.DONE) == 90
+    assert us(lane, "wire", Moment.INTERRUPT) == 600
+    assert us(lane, "server", Moment.DONE) == 1200
+    assert us(lane, "server", Moment.CLEANUP) == 1250
+    assert us(lane, "resource", Moment.CLEANUP) == 1300
+    mark = interrupt(lane)
+    assert mark is not None
+    assert (mark.evidence, mark.stamp) == ("client>server RST_STREAM CANCEL(8)", "kernel")
+    assert (lane.client.state, lane.server.state) == (State.CANCELLED, State.CANCELLED)
+    assert (lane.chunks.accepted, lane.chunks.on_wire, lane.chunks.read) == (3, 3, 2)
+    assert zombie(lane, ZERO + 10**9).ns == 0
+    assert verdict(lane, ZERO + 10**9) == CLEAN
+
+
+def test_http2_that_says_nothing_is_a_zombie_and_its_teardown_is_no_answer() -> None:
+    story = cancelled(started("http/2"))
+    story(ev.BytesSeen, 50_000, layer="wire", conn=1, direction=TO_CLIENT, size=109, body=100)
+    story(ev.TeardownStarted, 1_000_000)
+    frame(story, 1_000_100, "FIN", proto="tcp")
+    story(ev.SpanCancelled, 1_000_200, layer="server", span=4, name="handler", error="CancelledError")
+    story(ev.CleanedUp, 1_000_300, layer="server", span=4, name="handler")
+    story(ev.CleanedUp, 1_000_400, layer="resource", span=3, name="stream")
+    lane = lane_of(story)
+    assert interrupt(lane) is None
+    assert us(lane, "server", Moment.DONE) is None
+    assert us(lane, "resource", Moment.CLEANUP) is None
+    done = headline(lane, Moment.DONE)
+    assert done is not None
+    assert not seen(lane, "client", done)
+    found = zombie(lane, ZERO + 10**10)
+    assert (found.ns, found.size) == (1_000_290_000, 109)
+    assert lane.server.state is State.PARTIAL_SENT
+    assert verdict(lane, ZERO + 10**10) == ZOMBIE
+
+
+def test_before_the_news_can_have_travelled_nobody_is_called_a_zombie() -> None:
+    lane = lane_of(cancelled(started("http/1.1")))
+    assert zombie(lane, ZERO + 5_000_000).ns == 0
+    assert zombie(lane, ZERO + 50_000_000).ns == 49_990_000
+
+
+def test_a_server_that_was_told_may_clean_up_after_the_teardown() -> None:
+    story = frame(cancelled(started("grpc")), 600, "RST_STREAM", code="CANCEL(8)", stream=1)
+    story(ev.SpanCancelled, 1200, layer="server", span=4, name="handler", error="CancelledError")
+    story(ev.TeardownStarted, 1_000_000)
+    story(ev.CleanedUp, 3_000_000, layer="server", span=4, name="handler")
+    lane = lane_of(story)
+    assert us(lane, "server", Moment.CLEANUP) == 3_000_000
+    assert lane.server.state is State.CANCELLED
+
+
+def test_the_first_end_of_a_connection_is_the_interrupt_and_the_next_is_not() -> None:
+    story = frame(cancelled(started("http/1.1")), 700, "FIN", proto="tcp")
+    frame(story, 900, "FIN", proto="tcp", direction=TO_CLIENT)
+    lane = lane_of(story)
+    assert [mark.t - ZERO for mark in lane.layer("wire").marks] == [700_000]
+
+
+def test_postgres_is_asked_on_a_second_connection_and_answers_on_the_first() -> None:
+    story = started("postgres")
+    pg = {"proto": "postgres", "conn": 1}
+    frame(story, -7000, "Execute", **pg)
+    cancelled(story)
+    frame(story, 1400, "CancelRequest", proto="postgres", conn=2)
+    frame(story, 1500, "FIN", proto="tcp", conn=2, direction=TO_CLIENT)
+    frame(story, 2700, "ErrorResponse", code="57014", direction=TO_CLIENT, **pg)
+    frame(story, 2710, "ReadyForQuery", code="idle", direction=TO_CLIENT, **pg)
+    lane = lane_of(story)
+    assert [mark.evidence for mark in lane.layer("wire").marks] == [
+        "client>server CancelRequest",
+        "server>client ErrorResponse 57014",
+    ]
+    assert us(lane, "server", Moment.DONE) == 2700
+    assert us(lane, "server", Moment.CLEANUP) == 2710
+    assert lane.server.state is State.CANCELLED
+    assert not lane.server.violations
+
+
+def test_a_statement_whose_connection_was_cut_is_ended_by_the_observer_alone() -> None:
+    story = started("postgres")
+    frame(story, -7000, "Execute", proto="postgres", conn=1)
+    cancelled(story)
+    frame(story, 500, "FIN", proto="tcp", conn=1)
+    story(ev.BackendState, 80_000, layer="server", pid=7, state="idle")
+    lane = lane_of(story)
+    mark = lane.layer("server").first(Moment.CLEANUP)
+    assert mark is not None
+    assert (mark.stamp, mark.t - ZERO) == ("poll", 80_000_000)
+    assert zombie(lane, ZERO + 10**9).ns == 79_990_000
+
+
+def test_a_lane_has_its_own_zero_when_its_own_timer_fired_first() -> None:
+    story = started("grpc")
+    story(ev.Trigger, -1000, cause="gRPC deadline")
+    story(ev.SpanFailed, -900, layer="client", span=2, name=CALL, error="AioRpcError", evidence="DEADLINE_EXCEEDED")
+    story(ev.SpanFailed, -890, layer="caller", span=1, name=CALL, error="AioRpcError")
+    story(ev.Trigger, 0, lane="", cause="key")
+    lane = lane_of(story)
+    assert lane.zero is not None
+    assert (lane.zero.cause, lane.zero.own) == ("gRPC deadline", True)
+    assert us(lane, "client", Moment.DONE) == 100
+    assert us(lane, "caller", Moment.DONE) == 110
+    assert lane.client.state is State.FAILED
+
+
+def test_a_call_that_was_over_before_the_trigger_is_none_of_its_lanes() -> None:
+    story = started("grpc")
+    story(ev.SpanCompleted, -500, layer="client", span=2, name=CALL)
+    story(ev.SpanCompleted, -490, layer="caller", span=1, name=CALL)
+    story(ev.Trigger, 0, lane="", cause="key")
+    lane = lane_of(story)
+    assert lane.zero is None
+    assert verdict(lane, ZERO) == "not cancelled"
+
+
+def test_all_was_sent_before_the_cancel_came() -> None:
+    story = started("grpc")
+    story(ev.SpanCompleted, -500, layer="server", span=4, name="handler")
+    story(ev.CleanedUp, -490, layer="server", span=4, name="handler")
+    cancelled(story)
+    lane = lane_of(story)
+    assert (lane.client.state, lane.server.state) == (State.CANCELLED, State.COMPLETED)
+    assert verdict(lane, ZERO + 10**9) == TOO_LATE
+
+
+def test_done_with_nothing_on_the_wire_is_only_claimed() -> None:
+    story = cancelled(started("http/2"))
+    story(ev.SpanCancelled, 300, layer="server", span=4, name="handler", error="CancelledError")
+    story(ev.CleanedUp, 310, layer="server", span=4, name="handler")
+    story(ev.CleanedUp, 320, layer="resource", span=3, name="stream")
+    assert verdict(lane_of(story), ZERO + 10**9) == CLAIMED
+
+
+def test_skew_is_largest_minus_smallest_of_the_headlines() -> None:
+    grpc, http = cancelled(started("grpc")), Story("http/1.1")
+    start = grpc.events[0]
+    assert isinstance(start, ev.RunStarted)
+    http(ev.RunStarted, -9000, lane="", scenario="s", title="t", lanes=(plan("grpc"), plan("http/1.1")))
+    http(ev.SpanCancelled, 150, layer="client", span=2, name=CALL, error="CancelledError")
+    events = [*http.events[:1], *(event for event in grpc.events if event is not start), *http.events[1:]]
+    run: RunState = fold(sorted(events, key=order_key))
+    assert skew(run, Moment.DONE) == 60_000
+    assert skew(run, Moment.INTERRUPT) is None
