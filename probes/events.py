@@ -368,7 +368,12 @@ class Dropped(Event):
 
 SpanEnded = SpanCompleted | SpanFailed | SpanCancelled
 
-ALL_KINDS: tuple[type[Event], ...] = tuple(Event.__subclasses__())
+ALL_KINDS: tuple[type[Event], ...] = tuple(
+    # Not __subclasses__(): slots make each class twice, and the first one lingers until it is collected.
+    cls
+    for cls in list(vars().values())
+    if isinstance(cls, type) and issubclass(cls, Event) and cls is not Event
+)
 """Every kind there is, in the order of this page."""
 
 TICKS: frozenset[type[Event]] = frozenset({BytesSeen, ChunkSent, ChunkReceived, LoopLag})
