@@ -268,6 +268,9 @@ def _tick(activity: tuple[tuple[int, int], ...], t: int, size: int) -> tuple[tup
 
 
 def _on_wire(lane: LaneState, event: ev.BytesSeen) -> Chunks:
+    if lane.plan.protocol == "postgres" and lane.server.state in TERMINAL:
+        # Rows of what the pool asks when it takes the connection back.
+        return lane.chunks
     if lane.plan.protocol in ("grpc", "postgres"):
         return replace(lane.chunks, on_wire=lane.chunks.on_wire + event.messages)
     # An HTTP body has no messages: whole chunks are counted by their size.

@@ -150,9 +150,14 @@ class PostgresLane(Lane):
         rows = f"{tag} SELECT i, repeat('x', $1), pg_sleep($2) FROM generate_series(1, $3) AS i"
         arguments = (self.plan.size, self.plan.interval, self.plan.chunks)
         async with connection.transaction():
-            async for row in connection.cursor(rows, *arguments, prefetch=_ROW_PREFETCH, timeout=timeout):
-                self.received(len(row[1]))
-                self.armed(f"row {self._read} read")
+            try:
+                async for row in connection.cursor(rows, *arguments, prefetch=_ROW_PREFETCH, timeout=timeout):
+                    self.received(len(row[1]))
+                    self.armed(f"row {self._read} read")
+            except BaseException as error:
+                # Said here, because the transaction's ROLLBACK comes before anything outside hears of it.
+                self.client_ended(error)
+                raise
 
     async def _watch(self, pid: int) -> None:
         """Poll the backend's state until it is idle after the statement, or gone."""
