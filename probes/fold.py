@@ -45,7 +45,8 @@ INTERRUPTS: dict[str, frozenset[str]] = {
     "tls": frozenset({"alert"}),
 }
 
-_TICK_NS = 1_000_000
+_TICKS_KEPT = 512
+"""Even; entries of a lane's activity."""
 
 
 def order_key(event: Event) -> tuple[int, str, int]:
@@ -253,18 +254,24 @@ def _bytes(lane: LaneState, event: ev.BytesSeen) -> LaneState:
         lane,
         body=lane.body + event.body,
         late_bytes=lane.late_bytes + late,
-        activity=_tick(lane.activity, event.t, event.size),
         chunks=_on_wire(lane, event),
     )
+    lane = _tick(lane, event.t, event.size)
     if lane.plan.protocol != "postgres" or not event.messages or lane.server.state in TERMINAL:
         return lane
     return _server(lane, Input.CHUNK, event, event.messages)
 
 
-def _tick(activity: tuple[tuple[int, int], ...], t: int, size: int) -> tuple[tuple[int, int], ...]:
-    if activity and t - activity[-1][0] < _TICK_NS:
-        return (*activity[:-1], (activity[-1][0], activity[-1][1] + size))
-    return (*activity, (t, size))
+def _tick(lane: LaneState, t: int, size: int) -> LaneState:
+    activity = lane.activity
+    if activity and t - activity[-1][0] < lane.tick_ns:
+        return replace(lane, activity=(*activity[:-1], (activity[-1][0], activity[-1][1] + size)))
+    if len(activity) < _TICKS_KEPT:
+        return replace(lane, activity=(*activity, (t, size)))
+    # A lane that streams for long is kept at half the resolution, so that a state stays small.
+    pairs = zip(activity[::2], activity[1::2], strict=True)
+    halved = tuple((first[0], first[1] + second[1]) for first, second in pairs)
+    return replace(lane, activity=(*halved, (t, size)), tick_ns=2 * lane.tick_ns)
 
 
 def _on_wire(lane: LaneState, event: ev.BytesSeen) -> Chunks:

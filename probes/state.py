@@ -85,7 +85,8 @@ class LaneState:
     late_bytes: int = 0
     """Bytes from server to client after the caller was done."""
     activity: tuple[tuple[int, int], ...] = ()
-    """(t, bytes) from server to client, merged to at most one entry a millisecond."""
+    """(t, bytes) from server to client, merged to at most one entry a ``tick_ns``."""
+    tick_ns: int = 1_000_000
     conns: tuple[int, ...] = ()
     """Connections of this lane that the tap has open."""
     side_conns: tuple[int, ...] = ()

@@ -1,0 +1,1 @@
+"""``make bench``: figures and ratios, printed; nothing here passes or fails."""
