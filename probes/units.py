@@ -42,7 +42,7 @@ def _shown(text: str) -> str:
 
 
 def format_duration(ns: int | None) -> str:
-    """``ns`` nanoseconds in the largest unit that holds them exactly, so that it reads back the same; None is ``none``."""
+    """``ns`` nanoseconds in the largest unit that holds them, so that it reads back the same; None is ``none``."""
     if ns is None:
         return "none"
     for unit in ("s", "ms", "us"):
