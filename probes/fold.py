@@ -466,3 +466,6 @@ _SESSION_HANDLERS: dict[type[Event], Callable[[SessionState, Any], SessionState]
     ev.LoopLag: lambda state, event: replace(state, lag_ns=event.lag_ns),
     ev.Dropped: lambda state, event: replace(state, dropped=state.dropped + event.count),
 }
+
+SESSION_KINDS: frozenset[type[Event]] = frozenset(_SESSION_HANDLERS)
+"""The kinds that ``fold_session`` takes notice of."""

@@ -64,7 +64,7 @@ def zombie(lane: LaneState, now: int) -> Zombie:
         return Zombie()
     if row.ended is not None and row.ended <= done.t:
         return Zombie()
-    if _still_travelling(lane, row.ended, now):
+    if _still_travelling(lane, done, now):
         return Zombie()
     until = now if row.ended is None else row.ended
     return Zombie(max(0, until - done.t), lane.late_bytes, done.t, row.ended)
@@ -73,10 +73,10 @@ def zombie(lane: LaneState, now: int) -> Zombie:
 _TRAVEL_NS = 20_000_000
 
 
-def _still_travelling(lane: LaneState, ended: int | None, now: int) -> bool:
+def _still_travelling(lane: LaneState, done: Mark, now: int) -> bool:
     """The news needs time: while the lane is young, a server that has not heard yet is not called a zombie."""
-    assert lane.zero is not None
-    return ended is None and lane.teardown is None and now - lane.zero.t < _TRAVEL_NS
+    told = done.t if lane.zero is None else lane.zero.t
+    return lane.layer("server").ended is None and lane.teardown is None and now - told < _TRAVEL_NS
 
 
 def verdict(lane: LaneState, now: int) -> str:
