@@ -57,14 +57,14 @@ async def _probe(address: PgAddress, timeout: float) -> PgAddress:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise PgError(_explain(error, address, timeout)) from None
     try:
-        found = connection.get_server_version()
+        major = connection.get_server_version().major
+        # "18.4", after which a distributor may add words of its own.
+        version = connection.get_settings().server_version.split()[0]
     finally:
         connection.terminate()
-    if found.major < OLDEST:
-        raise PgError(
-            f"{address.shown()} is PostgreSQL {found.major}.{found.minor}: version {OLDEST} or newer is needed"
-        )
-    return replace(address, version=f"{found.major}.{found.minor}")
+    if major < OLDEST:
+        raise PgError(f"{address.shown()} is PostgreSQL {version}: version {OLDEST} or newer is needed")
+    return replace(address, version=version)
 
 
 def _explain(error: Exception, address: PgAddress, timeout: float) -> str:
@@ -82,7 +82,7 @@ def _explain(error: Exception, address: PgAddress, timeout: float) -> str:
             return f"PostgreSQL at {place} does not let {address.user!r} in without TLS: {_line(error)}"
         case asyncpg.InvalidCatalogNameError():
             return f"PostgreSQL at {place} has no database {address.database!r}: create it or correct the DSN"
-        case asyncpg.PostgresError():
+        case asyncpg.PostgresError() if not isinstance(error, asyncpg.PostgresConnectionError):
             return f"PostgreSQL at {place} refused the connection: {_line(error)}"
     return f"{place} does not answer as PostgreSQL does ({_line(error)}): check host and port"
 

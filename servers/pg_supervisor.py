@@ -161,6 +161,9 @@ class Server:
         There is no port 0 for postgres: a port that was free a moment ago can be taken, then another is tried.
         """
         pg_cluster.note_boot(self._slot)
+        # We hold the lock, so no process of this cluster lives. PostgreSQL would ask whether the pid in the file
+        # does, and refuse to start when it is another process's by now or a zombie that nobody reaps.
+        (self._slot.data / "postmaster.pid").unlink(missing_ok=True)
         say("step", detail="starting")
         for _ in range(_PORTS):
             port = _free_port()
