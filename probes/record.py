@@ -104,10 +104,14 @@ class Recorder:
         """Have it written now, without waiting for it."""
         self._wake.set()
 
-    def close(self) -> None:
-        """Write what is left and close, within ten seconds. Called again, it does nothing."""
+    def end(self) -> None:
+        """Have what is left written and the file closed, without waiting for it."""
         self._closing = True
         self._wake.set()
+
+    def close(self) -> None:
+        """``end``, and wait for it, at most ten seconds. Called again, it does nothing."""
+        self.end()
         self._thread.join(_CLOSE_TIMEOUT)
         if self._thread.is_alive() and not self.error:
             self._fail(TimeoutError(f"not all was written within {_CLOSE_TIMEOUT:g} s"))
@@ -153,7 +157,10 @@ def _create(path: Path, *, overwrite: bool) -> io.FileIO:
 
 
 class Recording:
-    """A recording that was opened. ``truncated`` and ``unreadable`` are final when ``events`` is exhausted."""
+    """A recording that was opened: closed by ``with``, or when ``events`` is exhausted.
+
+    ``truncated`` and ``unreadable`` are final only then.
+    """
 
     def __init__(self, path: Path, header: Header, lines: _Lines, rest: Iterator[bytes]) -> None:
         self.path, self.header = path, header
@@ -170,12 +177,18 @@ class Recording:
     @property
     def events(self) -> Iterator[Event]:
         """The events in the file's order. Can be taken once."""
-        for line in self._rest:
-            try:
-                yield decode(line)
-            except CodecError as error:
-                self.unreadable += 1
-                self.first_unreadable = self.first_unreadable or str(error)
+        with self:
+            for line in self._rest:
+                try:
+                    yield decode(line)
+                except CodecError as error:
+                    self.unreadable += 1
+                    self.first_unreadable = self.first_unreadable or str(error)
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._lines.close()
 
     def notes(self) -> tuple[str, ...]:
