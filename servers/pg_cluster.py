@@ -32,6 +32,8 @@ from typing import Literal, NamedTuple
 INITDB_ARGUMENTS = (
     *("-U", "postgres", "-E", "UTF8", "--locale=C", "--auth=scram-sha-256"),
     *("--no-sync", "--no-data-checksums", "--no-instructions", "--wal-segsize=1"),
+    # Files in the data directory instead of /dev/shm, where a killed server leaves them for ever.
+    *("--set", "dynamic_shared_memory_type=mmap"),
 )
 LOOK_SECONDS = 0.1
 DYING_SECONDS = 3.0
@@ -276,7 +278,7 @@ def _boot() -> str:
 
 
 def make_cluster(slot: Slot, initdb: Callable[[list[str]], int], account: Account | None) -> str:
-    """Fill the slot's data directory with ``initdb`` (650 to 1,350 ms) and return its new password.
+    """Fill the slot's data directory with ``initdb`` (650 to 1,500 ms) and return its new password.
 
     The random password is the cluster's, not the start's: to change it at a start would need a second
     start in single-user mode, and who can read the secret can read the data as well.

@@ -48,6 +48,7 @@ _libc = ctypes.CDLL(None)
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 _READY_POLL = 0.003
 _PORTS = 8
+_GRACE = 2.0
 _STOP = ((signal.SIGINT, 3.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 2.0))
 
 
@@ -145,14 +146,16 @@ class Server:
         os.close(self._log)
 
     def _initdb(self, arguments: list[str]) -> int:
-        child = self._spawn("initdb", arguments, signal.SIGTERM)
+        child = self._spawn("initdb", arguments, signal.SIGKILL)
         try:
             while child.poll() is None:
                 self._watch.wait()
         finally:
             if child.poll() is None:
+                # The server that it was talking to sees its end of file, and removes its shared memory by itself.
                 child.kill()
                 child.wait()
+                kill_adopted(grace=_GRACE)
         return child.returncode
 
     def _start(self, settings: dict[str, str]) -> int:
@@ -230,11 +233,11 @@ def _tied(death_signal: signal.Signals) -> Callable[[], None] | None:
     return tie
 
 
-def kill_adopted(timeout: float = 2.0) -> None:
-    """Kill and reap every child of ours, which are the orphans of initdb or of the postmaster."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        for pid in _children():
+def kill_adopted(grace: float = 0.0, timeout: float = 2.0) -> None:
+    """Reap every child of ours, which are the orphans of initdb or of the postmaster; kill them after ``grace`` s."""
+    begun = time.monotonic()
+    while (waited := time.monotonic() - begun) < grace + timeout:
+        for pid in _children() if waited >= grace else ():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         try:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from tests.kit.pg_kit import (
     keep_busy,
     on_uvloop,
     processes_of,
+    running,
     wait_gone,
 )
 from tests.kit.pg_python import python_for_others
@@ -38,10 +40,24 @@ PARENT = Path(pg_parent.__file__)
 SUPERVISOR, POSTGRES = "postgres supervisor", "postgres"
 
 
-@pytest.fixture
-def cache() -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def directory() -> Iterator[Path]:
     with cache_directory() as path:
         yield path
+
+
+@pytest.fixture
+def cache(directory: Path) -> Iterator[Path]:
+    """One cache for all: each test must leave it without a process and fit for the next start."""
+    _fill(directory)
+    yield directory
+    assert processes_of(directory) == {}
+
+
+@on_uvloop
+async def _fill(path: Path) -> None:
+    async with running(path):
+        pass
 
 
 @contextlib.contextmanager
@@ -75,6 +91,10 @@ def _segments() -> set[str]:
     return {line.split()[1] for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]}
 
 
+def _shared_memory() -> set[str]:
+    return _segments() | {path.name for path in Path("/dev/shm").glob("PostgreSQL.*")}
+
+
 def _leftovers(cache: Path) -> list[str]:
     return [path.name for path in cache.iterdir() if not path.name.startswith(("18.", "16."))]
 
@@ -82,6 +102,9 @@ def _leftovers(cache: Path) -> list[str]:
 @pytest.mark.parametrize("moment", ["initdb", "starting", "ready", "busy"])
 @on_uvloop
 async def test_the_parent_is_killed(cache: Path, moment: str) -> None:
+    if moment == "initdb":
+        shutil.rmtree(cache)
+    shared = _shared_memory()
     with _parent(sys.executable, str(PARENT), str(cache)) as parent:
         if moment in ("initdb", "starting"):
             _hear(parent, "detail", moment)
@@ -100,6 +123,7 @@ async def test_the_parent_is_killed(cache: Path, moment: str) -> None:
         assert ("initdb" in bench.details()) == (moment == "initdb")
         await server.stop()
         assert processes_of(cache) == {}
+        assert _shared_memory() <= shared
 
 
 @on_uvloop
@@ -143,7 +167,8 @@ async def test_a_part_of_the_server_is_killed(
     server = bench.server(cache)
     address = await server.start()
     async with connected(address) as connection:
-        await connection.execute("CREATE TABLE kept AS SELECT 42 AS it")
+        backend = connection.get_server_pid()
+        await connection.execute(f"DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT {backend} AS it")
     if busy:
         await keep_busy(address, bench.tasks)
     segments = _segments()
@@ -157,7 +182,7 @@ async def test_a_part_of_the_server_is_killed(
     address = await server.start()
     assert bench.details()[-1].endswith("cached")
     async with connected(address) as connection:
-        assert await connection.fetchval("SELECT it FROM kept") == 42
+        assert await connection.fetchval("SELECT it FROM kept") == backend
     await server.stop()
     assert len(bench.deaths) == 1
     assert processes_of(cache) == {}

@@ -26,6 +26,7 @@ def python_for_others(account: Account, room: Path) -> tuple[Path, Path, dict[st
         if candidate and _runs(Path(candidate), account, environment):
             return Path(candidate), project, environment
     copy = _interpreter(room, name)
+    environment["LD_LIBRARY_PATH"] = str(room / "python" / "lib")
     if not _runs(copy, account, environment):
         raise AssertionError(f"{account.name} can run neither an installed {name} nor a copy")
     return copy, project, environment
