@@ -64,6 +64,9 @@ class LabProcess:
         self._stopping = False
         self.given_up = ""
         """Why the lab is not started again; empty while it is."""
+        self.recording_error = ""
+        """Why the last recording ended before it was told to."""
+        self._last_words = ""
 
     # --- its life -------------------------------------------------------------------------------------
 
@@ -128,6 +131,7 @@ class LabProcess:
         self._tape.stop()
 
     def _recording_failed(self, text: str) -> None:
+        self.recording_error = text
         self._tape.stop()
         self._sink.emit(Note, text=text)
 
@@ -174,9 +178,13 @@ class LabProcess:
         while block := await process.stderr.read(_BLOCK):
             *lines, rest = (rest + block).split(b"\n")
             for line in lines:
-                self._sink.emit(ChildSaid, child=LAB, text=_text(line))
+                self._overheard(_text(line))
         if rest:
-            self._sink.emit(ChildSaid, child=LAB, text=_text(rest))
+            self._overheard(_text(rest))
+
+    def _overheard(self, text: str) -> None:
+        self._last_words = text or self._last_words
+        self._sink.emit(ChildSaid, child=LAB, text=text)
 
     def _said(self, event: Event, line: bytes) -> None:
         """The app's own events take the same way as the lab's."""
@@ -195,7 +203,8 @@ class LabProcess:
         now = self._sink.clock.now().t
         self._deaths.append(now)
         if len(self._deaths) == _DEATHS and now - self._deaths[0] < _DEATHS_WITHIN_NS:
-            self._give_up(f"the lab died {_DEATHS} times within {_DEATHS_WITHIN_NS // 10**9} s ({status})")
+            words = f", {self._last_words}" if self._last_words else ""
+            self._give_up(f"the lab died {_DEATHS} times within {_DEATHS_WITHIN_NS // 10**9} s ({status}{words})")
         else:
             self._tasks.start(self._restart(), name="restart the lab")
 

@@ -17,8 +17,8 @@ from probes.verdict import interrupt, offset, skew, verdict, violations, zombie
 class Results:
     """Takes a session's events as they come and gives a run's result when its RunEnded arrives."""
 
-    def __init__(self, header: Mapping[str, Any]) -> None:
-        self._versions: Mapping[str, str] = header.get("versions") or {}
+    def __init__(self) -> None:
+        self._versions: Mapping[str, str] = {}
         self._runs: dict[int, RunLog] = {}
 
     def add(self, event: Event) -> dict[str, Any] | None:
@@ -35,9 +35,9 @@ class Results:
         return None if log.state.started is None else result(log.state, self._versions)
 
 
-def results(header: Mapping[str, Any], events: Iterable[Event]) -> Iterator[dict[str, Any]]:
+def results(events: Iterable[Event]) -> Iterator[dict[str, Any]]:
     """One object for each run of a session, from the events up to its end in the order of arrival."""
-    maker = Results(header)
+    maker = Results()
     for event in events:
         if (found := maker.add(event)) is not None:
             yield found

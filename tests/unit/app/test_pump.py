@@ -36,7 +36,7 @@ async def test_a_run_goes_out_and_its_events_come_back(start: Start) -> None:
     ended = await heard.until(RunEnded)
     assert (ended.run, ended.outcome) == (1, "settled")
     assert heard.events[0] == heard.all(ChildStarted)[0]
-    (result,) = results({}, heard.events)
+    (result,) = results(heard.events)
     assert result["lanes"]["grpc"]["wire"]["evidence"] == "client>server FIN"
 
 
@@ -135,7 +135,7 @@ async def test_a_recording_that_begins_in_mid_run_replays_whole(start: Start, tm
     await lab.stop()
     events = list(read(path).events)
     assert {event.run for event in events} == {0, 2}
-    assert list(results({}, events)) == [one for one in results({}, heard.events) if one["run"] == 2]
+    assert list(results(events)) == [one for one in results(heard.events) if one["run"] == 2]
     assert [event for event in events if isinstance(event, LabReady)] == heard.all(LabReady)
 
 

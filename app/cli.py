@@ -1,0 +1,217 @@
+"""The command line. Every error is one line on stderr; what is heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from app.scenario import Loaded
+
+NAME = "cancelloscope"
+DEFAULT_SCENARIO = "one-scope"
+SMALLEST = (80, 24)
+"""Columns and rows that the console needs."""
+
+BAD_INPUT = 2
+FAILED = 1
+INTERRUPTED = 130
+
+
+class Failure(click.ClickException):
+    """One line, and the exit status."""
+
+    def __init__(self, text: str, status: int = BAD_INPUT) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class _Commands(click.Group):
+    """``console`` is what happens when the first word is no command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h", "--version")):
+            args = ["console", *args]
+        return super().parse_args(ctx, args)
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"{NAME} {version(NAME)}")
+        ctx.exit()
+
+
+_pg = click.option("--pg", metavar="DSN", envvar="CANCELLOSCOPE_PG", help="Use this PostgreSQL, not the embedded one.")
+_record = click.option("--record", metavar="FILE", type=click.Path(path_type=Path), help="Write every event to FILE.")
+_overwrite = click.option("--overwrite", is_flag=True, help="Let --record replace a file that is there.")
+_format = click.option("--format", "form", type=click.Choice(("json", "table")), default="table", show_default=True)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Say which.")
+def cli() -> None:
+    """An oscilloscope for cancellation: gRPC, HTTP and PostgreSQL, layer by layer, with proof from the wire.
+
+    Without a command it opens the console: cancelloscope [--pg DSN] [--record FILE] [SCENARIO]
+    """
+
+
+@cli.command()
+@_pg
+@_record
+@_overwrite
+@click.argument("scenario", default=DEFAULT_SCENARIO)
+def console(scenario: str, pg: str | None, record: Path | None, overwrite: bool) -> None:
+    """Open the console with SCENARIO (a name or a .toml file)."""
+    loaded = _find(scenario)
+    _need_terminal()
+    from app.console import run_console
+
+    run_console(_factory(loaded, pg), loaded.settings, record=record, overwrite=overwrite)
+
+
+@cli.command()
+@click.argument("scenario")
+@click.option("--runs", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="How often.")
+@_format
+@_record
+@_overwrite
+@_pg
+def run(scenario: str, runs: int, form: str, record: Path | None, overwrite: bool, pg: str | None) -> int:
+    """Run SCENARIO (a name or a .toml file) without a screen; print one result a run."""
+    loaded = _find(scenario)
+    import asyncio
+
+    from app.headless import NotReady, run_headless
+
+    work = run_headless(_factory(loaded, pg), loaded.settings, runs=runs, form=form, record=record, overwrite=overwrite)
+    try:
+        problems = asyncio.run(work)
+    except NotReady as error:
+        raise Failure(str(error), error.status) from None
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise Failure(f"{problems[0]}{more}", FAILED)
+    return 0
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(("json", "table")), help="Print the results, open no screen.")
+def replay(file: Path, form: str | None) -> None:
+    """Show a recording again, or print its results."""
+    from probes.record import read
+
+    if form is not None:
+        from app.headless import printer
+        from app.results import results
+
+        show = printer(form)
+        recording = read(file)
+        for result in results(recording.events):
+            show(result)
+        for note in recording.notes():
+            _say(f"{file}: {note}")
+        return
+    _need_terminal()
+    from probes.replay import Player
+
+    recording = read(file)
+    events = list(recording.events)
+    if not events:
+        raise Failure(f"{file}: {recording.truncated or 'the recording holds no events'}")
+    player = Player(events, header=recording.header, notes=recording.notes())
+    from app.console import run_replay
+
+    run_replay(player, file)
+
+
+@cli.command()
+@click.option("--format", "form", type=click.Choice(("json", "table")), default="table", show_default=True)
+@_pg
+def doctor(form: str, pg: str | None) -> int:
+    """Say what is found and what is missing."""
+    import asyncio
+
+    from app.doctor import examine, report
+
+    checks = asyncio.run(examine(pg))
+    click.echo(report(checks, form))
+    return 0 if all(check.ok or not check.needed for check in checks) else FAILED
+
+
+@cli.command()
+def scenarios() -> None:
+    """List the scenarios that are shipped."""
+    from app.paths import scenario_files
+
+    for name in scenario_files():
+        scenario = _find(name).scenario
+        click.echo(f"{name:<18} {scenario.title}\n{'':<18} {scenario.summary}")
+
+
+def _find(name: str) -> Loaded:
+    from app.scenario import find
+
+    return find(name)
+
+
+def _factory(loaded: Loaded, dsn: str | None) -> Any:
+    """Makes the lab's process: ``make(on_events)``."""
+    from app.header import make_header
+    from app.pump import LabProcess
+
+    def make(on_events: Any) -> LabProcess:
+        return LabProcess(on_events, dsn=dsn, header=lambda: make_header({loaded.name: loaded.text}, dsn))
+
+    return make
+
+
+def _need_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Failure("the console needs a terminal: `cancelloscope run SCENARIO` works without one")
+    size = os.get_terminal_size()
+    if size.columns < SMALLEST[0] or size.lines < SMALLEST[1]:
+        columns, rows = SMALLEST
+        raise Failure(
+            f"the terminal is {size.columns}x{size.lines}: the console needs {columns}x{rows}, make it larger"
+        )
+
+
+def _say(text: str) -> None:
+    click.echo(f"{NAME}: {' '.join(text.split())}", err=True)
+
+
+def main(args: list[str] | None = None) -> int:
+    """The whole program; its exit status."""
+    try:
+        return int(cli.main(args, prog_name=NAME, standalone_mode=False) or 0)
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted")
+        return INTERRUPTED
+    except click.ClickException as error:
+        _say(error.format_message())
+        return error.status if isinstance(error, Failure) else BAD_INPUT
+    except BrokenPipeError:
+        # Whoever read our output has had enough. What Python would flush at its end has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if not _expected(error):
+            raise
+        _say(str(error))
+        return BAD_INPUT
+
+
+def _expected(error: Exception) -> bool:
+    """Bad input of the kinds that say what to do; anything else is a defect and shows where it happened."""
+    from app.scenario import ScenarioError
+    from probes.record import RecordingError
+
+    return isinstance(error, ScenarioError | RecordingError | OSError)

@@ -1,0 +1,183 @@
+"""Runs without a screen: fire, cancel, print one result a run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app import commands
+from app.pump import LAB, LabProcess
+from app.results import Results
+from app.settings import RunSettings
+from app.table import table, wants_colour
+from probes.clock import Clock
+from probes.events import Event, PhaseReached, RunEnded, SpanEnded
+from probes.fold import CALL, fold_session
+from probes.state import SessionState
+
+READY_TIMEOUT = 60.0
+_RUN_EXTRA = 60.0
+"""Seconds beyond a run's own limits after which the lab is taken to hang."""
+
+
+class NotReady(Exception):
+    """The lab did not come up (``status`` 2), or went away for good in the middle (1); the text says why."""
+
+    def __init__(self, text: str, status: int = 2) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Watch:
+    """What a headless run waits for, kept up to date by the lab's events."""
+
+    def __init__(self, show: Callable[[dict[str, Any]], None]) -> None:
+        self._results, self._show = Results(), show
+        self.session = SessionState()
+        self._changed = asyncio.Event()
+        self._calling: set[str] = set()
+        self.ended: RunEnded | None = None
+        self._broken: OSError | None = None
+
+    def take(self, events: list[Event]) -> None:
+        for event in events:
+            self.session = fold_session(self.session, event)
+            self._observe(event)
+            if (found := self._results.add(event)) is not None:
+                self._print(found)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _print(self, result: dict[str, Any]) -> None:
+        try:
+            self._show(result)
+        except OSError as error:
+            # Raised where it is waited for: here it would only end the reading of the lab's events.
+            self._broken = self._broken or error
+
+    def expect(self, settings: RunSettings) -> None:
+        """A run is about to be fired."""
+        self._calling = {plan.lane for plan in settings.lanes}
+        self.ended = None
+
+    def _observe(self, event: Event) -> None:
+        if isinstance(event, RunEnded):
+            self.ended = event
+        elif isinstance(event, PhaseReached) or _call_ended(event):
+            self._calling.discard(event.lane)
+
+    @property
+    def armed(self) -> bool:
+        """Every call is in its phase, or over."""
+        return not self._calling or self.ended is not None
+
+    async def until(self, done: Callable[[], bool], timeout: float) -> None:
+        """Raises TimeoutError after ``timeout`` seconds."""
+        async with asyncio.timeout(timeout):
+            while not done():
+                if self._broken is not None:
+                    raise self._broken
+                await self._changed.wait()
+
+
+def _call_ended(event: Event) -> bool:
+    return isinstance(event, SpanEnded) and event.layer == "caller" and event.name == CALL
+
+
+class Headless:
+    """``runs`` runs of one scenario, one after the other."""
+
+    def __init__(self, lab: LabProcess, watch: Watch, settings: RunSettings) -> None:
+        self._lab, self._watch, self._settings = lab, watch, settings
+        self.aborted: list[str] = []
+        """Why runs were aborted, one text each."""
+
+    async def run(self, runs: int) -> None:
+        """Raises NotReady."""
+        for number in range(1, runs + 1):
+            await self._ready(first=number == 1)
+            await self._one(number)
+
+    async def _ready(self, *, first: bool) -> None:
+        watch, status = self._watch, 2 if first else 1
+        try:
+            await watch.until(lambda: watch.session.ready or bool(self._failure()), READY_TIMEOUT)
+        except TimeoutError:
+            text = f"the lab was not ready within {READY_TIMEOUT:g} s: {_missing(watch.session)}"
+            raise NotReady(text, status) from None
+        if why := self._failure():
+            raise NotReady(why, status)
+
+    def _failure(self) -> str:
+        failed = [part for part in self._watch.session.parts if part.state == "failed"]
+        # A part that failed is the reason; that the lab is not ready for it is the consequence.
+        failed.sort(key=lambda part: part.part == LAB)
+        return self._lab.given_up or (f"{failed[0].part}: {failed[0].detail}" if failed else "")
+
+    async def _one(self, number: int) -> None:
+        start = self._settings.to_start(number)
+        self._watch.expect(self._settings)
+        self._lab.send(start)
+        limit = start.limit + _RUN_EXTRA
+        try:
+            if self._settings.cause == "key":
+                await self._watch.until(lambda: self._watch.armed, limit)
+                await self._press()
+            await self._watch.until(lambda: self._watch.ended is not None, limit)
+        except TimeoutError:
+            raise NotReady(f"run {number} did not end within {limit:g} s: the lab hangs", 1) from None
+        assert self._watch.ended is not None
+        if self._watch.ended.outcome != "settled":
+            self.aborted.append(f"run {number}: {self._watch.ended.detail}")
+
+    async def _press(self) -> None:
+        await asyncio.sleep(self._settings.hold)
+        if self._watch.ended is None:
+            self._lab.send(commands.Cancel(cause="key", key_ns=Clock().now().t))
+
+
+def _missing(session: SessionState) -> str:
+    waiting = [f"{part.part} is {part.state}" for part in session.parts if part.state != "ready"]
+    return ", ".join(waiting) or "it has said nothing"
+
+
+def printer(form: str) -> Callable[[dict[str, Any]], None]:
+    """Prints a result at once: ``json`` as one line, ``table`` for people."""
+    colour = form == "table" and wants_colour(sys.stdout)
+
+    def show(result: dict[str, Any]) -> None:
+        text = json.dumps(result, ensure_ascii=False) if form == "json" else table(result, colour=colour) + "\n"
+        print(text, flush=True)
+
+    return show
+
+
+async def run_headless(
+    make_lab: Callable[[Callable[[list[Event]], None]], LabProcess],
+    settings: RunSettings,
+    *,
+    runs: int,
+    form: str,
+    record: Path | None = None,
+    overwrite: bool = False,
+) -> list[str]:
+    """What went wrong, one text each: runs that were aborted, a recording that ended early.
+
+    ``make_lab(on_events)`` makes the lab's process. Raises NotReady, RecordingError, OSError; whatever happens, the
+    lab is gone afterwards.
+    """
+    watch = Watch(printer(form))
+    lab = make_lab(watch.take)
+    headless = Headless(lab, watch, settings)
+    try:
+        if record is not None:
+            lab.start_recording(record, overwrite=overwrite)
+        await lab.start()
+        await headless.run(runs)
+    finally:
+        await lab.stop()
+    return [*headless.aborted, *([lab.recording_error] if lab.recording_error else [])]
