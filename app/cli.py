@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from app.scenario import Loaded
+
+T = TypeVar("T")
 
 NAME = "cancelloscope"
 DEFAULT_SCENARIO = "one-scope"
@@ -86,13 +89,11 @@ def console(scenario: str, pg: str | None, record: Path | None, overwrite: bool)
 def run(scenario: str, runs: int, form: str, record: Path | None, overwrite: bool, pg: str | None) -> int:
     """Run SCENARIO (a name or a .toml file) without a screen; print one result a run."""
     loaded = _find(scenario)
-    import asyncio
-
     from app.headless import NotReady, run_headless
 
     work = run_headless(_factory(loaded, pg), loaded.settings, runs=runs, form=form, record=record, overwrite=overwrite)
     try:
-        problems = asyncio.run(work)
+        problems = _in_loop(work)
     except NotReady as error:
         raise Failure(str(error), error.status) from None
     if problems:
@@ -137,11 +138,9 @@ def replay(file: Path, form: str | None) -> None:
 @_pg
 def doctor(form: str, pg: str | None) -> int:
     """Say what is found and what is missing."""
-    import asyncio
-
     from app.doctor import examine, report
 
-    checks = asyncio.run(examine(pg))
+    checks = _in_loop(examine(pg))
     click.echo(report(checks, form))
     return 0 if all(check.ok or not check.needed for check in checks) else FAILED
 
@@ -154,6 +153,16 @@ def scenarios() -> None:
     for name in scenario_files():
         scenario = _find(name).scenario
         click.echo(f"{name:<18} {scenario.title}\n{'':<18} {scenario.summary}")
+
+
+def _in_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` to its end. Ctrl-C cancels it, so that it can stop its lab."""
+    import asyncio
+
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        raise Failure("interrupted", INTERRUPTED) from None
 
 
 def _find(name: str) -> Loaded:

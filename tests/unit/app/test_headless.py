@@ -1,0 +1,82 @@
+"""Headless runs over a child that writes real lines: results at once, equal in the replay, clean when things die."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.cli import main
+from app.headless import NotReady, run_headless
+from app.pump import LabProcess
+from app.settings import RunSettings
+
+from .conftest import argv, settings
+
+
+async def headless(plan: RunSettings, how: str = "well", runs: int = 1, **fields: object) -> list[str]:
+    make = partial(LabProcess, argv=argv(how), header=lambda: {"scenarios": {}})
+    try:
+        return await run_headless(make, plan, **{"runs": runs, "form": "json", **fields})  # type: ignore[arg-type]
+    finally:
+        assert not [child for child in psutil.Process().children() if "scripted_lab" in " ".join(child.cmdline())]
+
+
+async def test_one_line_a_run_and_the_replay_gives_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.jsonl"
+    assert await headless(settings(), runs=5, record=path) == []
+    live = capsys.readouterr().out
+    found = [json.loads(line) for line in live.splitlines()]
+    assert [one["run"] for one in found] == [1, 2, 3, 4, 5]
+    assert {one["trigger"]["cause"] for one in found} == {"key"}
+    assert all(one["lanes"]["http/2"]["wire"]["interrupt_us"] > 0 for one in found)
+    assert main(["replay", str(path), "--format", "json"]) == 0
+    assert capsys.readouterr().out == live
+
+
+async def test_a_cause_that_needs_no_key_gets_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await headless(settings(deadline=0.05, cause="deadline")) == []
+    assert json.loads(capsys.readouterr().out)["trigger"] == {"cause": "deadline"}
+
+
+async def test_the_table_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await headless(settings(), form="table") == []
+    assert capsys.readouterr().out.startswith("one-scope  run 1  cause: key\nlane ")
+
+
+async def test_a_lab_that_cannot_get_ready_says_which_part() -> None:
+    with pytest.raises(NotReady, match=r"^postgresql: no PostgreSQL here: use --pg DSN$") as caught:
+        await headless(settings(), "never-ready")
+    assert caught.value.status == 2
+
+
+async def test_a_lab_that_dies_in_each_run_is_restarted_until_it_is_given_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(NotReady, match=r"^the lab died 3 times within 10 s \(SIGKILL\)$") as caught:
+        await headless(settings("die"), runs=9)
+    assert caught.value.status == 1
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["aborted"] for one in found] == ["lab died: SIGKILL"] * 3
+
+
+async def test_an_aborted_run_is_reported() -> None:
+    assert await headless(settings("die")) == ["run 1: lab died: SIGKILL"]
+
+
+async def test_a_lab_that_is_no_program() -> None:
+    make = partial(LabProcess, argv=["/no/such/program"])
+    with pytest.raises(FileNotFoundError):
+        await run_headless(make, settings(), runs=1, form="json")
+
+
+async def test_an_output_that_is_closed_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("builtins.print", closed)
+    with pytest.raises(BrokenPipeError):
+        await headless(settings(), runs=1000)
