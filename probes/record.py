@@ -98,7 +98,7 @@ class Recorder:
     def write(self, lines: bytes) -> None:
         """Take whole lines with their newlines. Returns at once; passwords in DSNs do not get into the file."""
         if not self.error:
-            self._blocks.append(redact_bytes(lines))
+            self._blocks.append(lines)
 
     def flush(self) -> None:
         """Have it written now, without waiting for it."""
@@ -128,7 +128,8 @@ class Recorder:
             self._fail(error)
 
     def _put(self) -> None:
-        data = memoryview(b"".join(self._blocks.popleft() for _ in range(len(self._blocks))))
+        lines = b"".join(self._blocks.popleft() for _ in range(len(self._blocks)))
+        data = memoryview(redact_bytes(lines))
         try:
             while data and not self.error:
                 data = data[self._file.write(data) :]
