@@ -50,7 +50,12 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
         ctx.exit()
 
 
-_pg = click.option("--pg", metavar="DSN", envvar="CANCELLOSCOPE_PG", help="Use this PostgreSQL, not the embedded one.")
+_pg = click.option(
+    "--pg",
+    metavar="DSN",
+    envvar="CANCELLOSCOPE_PG",
+    help="Use this PostgreSQL, not the embedded one. In the variable CANCELLOSCOPE_PG it does not show in ps.",
+)
 _record = click.option("--record", metavar="FILE", type=click.Path(path_type=Path), help="Write every event to FILE.")
 _overwrite = click.option("--overwrite", is_flag=True, help="Let --record replace a file that is there.")
 _format = click.option("--format", "form", type=click.Choice(("json", "table")), default="table", show_default=True)
