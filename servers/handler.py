@@ -1,0 +1,147 @@
+"""A slow handler's life, the same for every protocol.
+
+started -> chunks -> exactly one of completed, failed, cancelled -> cleaned up. A handler says before each await
+where it is, so a cancel's evidence is the await that it came out of and how the client's end was told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from probes.clock import Stamp
+from probes.events import ChunkSent
+from probes.sink import Sink
+from probes.span import Span
+from probes.tasks import TaskKeeper
+from servers.behaviours import Behaviour, Work
+from servers.registry import Registry, Who
+
+HANDLER = "handler"
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """What handlers and servers share."""
+
+    sink: Sink
+    registry: Registry
+    tasks: TaskKeeper
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """That a client is gone: ``how`` it was told, and when (None: only the exception tells)."""
+
+    how: str
+    at: Stamp | None = None
+
+
+ToldBy = Callable[[BaseException], Told | None]
+"""How this exception tells that the client is gone; None: it does not, the handler failed by itself."""
+
+
+class Handler:
+    """One handler that runs. Make it in the task that awaits ``run``: a task that is cancelled before its first
+    step never enters, and then there is nothing to tell."""
+
+    def __init__(self, env: Env, who: Who, behaviour: Behaviour, told_by: ToldBy) -> None:
+        self._env, self._who, self._behaviour, self._told_by = env, who, behaviour, told_by
+        now = env.sink.clock.now()
+        self._running = env.registry.enter(who, now)
+        self._span = Span(
+            env.sink,
+            run=who.run,
+            lane=who.lane,
+            layer="server",
+            name=HANDLER,
+            evidence=f"{who.request} from {who.peer}",
+            at=now,
+        )
+        self.chunks = 0
+        self.bytes = 0
+
+    def at(self, label: str) -> None:
+        """Say which await comes next."""
+        self._running.at = label
+
+    async def sleep(self, label: str, seconds: float) -> None:
+        """Wait as this handler's behaviour waits. With 0 seconds the loop has a turn, and a cancel its chance."""
+        self.at(label)
+        await self._behaviour.sleep(seconds)
+
+    def accepted(self, size: int) -> None:
+        """A write of one chunk of ``size`` bytes was accepted: it cannot be taken back."""
+        self.chunks += 1
+        self.bytes += size
+        who = self._who
+        self._env.sink.emit(ChunkSent, run=who.run, lane=who.lane, layer="server", n=1, size=size, total=self.chunks)
+
+    async def run(self, work: Work) -> None:
+        """Do ``work`` and end the span. Raises what ended it, after the cleanup."""
+        dropped = False
+        try:
+            done = await self._behaviour.run(work)
+        except BaseException as error:
+            self._ended(error, self._env.sink.clock.now())
+            dropped = isinstance(error, GeneratorExit)
+            raise
+        else:
+            self._span.completed(done)
+        finally:
+            if dropped:
+                # A coroutine that is being closed may not await any more.
+                self._leave("dropped: its coroutine was closed")
+            else:
+                await self._clean_up()
+
+    def _ended(self, error: BaseException, now: Stamp) -> None:
+        where = f"at {self._running.at}"
+        told = self._told_by(error)
+        if told is None:
+            self._span.failed(error, f"{where}{_first_line(error)}", at=now)
+        else:
+            self._span.cancelled(error, f"{where}, told by {told.how}", at=told.at or now)
+
+    async def _clean_up(self) -> None:
+        cleanup = self._behaviour.cleanup()
+        if cleanup is None:
+            self._leave("finally ran")
+            return
+        self.at("cleanup")
+        begun = self._env.sink.clock.now()
+        task = self._env.tasks.start(cleanup, name=f"cleanup of {self._who.request}")
+        try:
+            await _undisturbed(task)
+        finally:
+            took = (self._env.sink.clock.now().t - begun.t) / 1e6
+            self._leave(f"finally ran, {_outcome(task)} after {took:.0f} ms")
+
+    def _leave(self, evidence: str) -> None:
+        self._env.registry.leave(self._running)
+        self._span.cleaned_up(evidence)
+
+
+async def _undisturbed(task: asyncio.Task[None]) -> None:
+    """Wait for the end of ``task`` however often the waiting task is cancelled; such a cancel is raised afterwards."""
+    cancel: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            # Unlike an await of the task itself, this hands no cancel on to it.
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancel = error
+    if cancel is not None:
+        raise cancel
+
+
+def _outcome(task: asyncio.Task[None]) -> str:
+    if task.cancelled():
+        return "cleanup was cut off"
+    return "cleanup failed" if task.exception() else "cleanup done"
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return f": {text.splitlines()[0][:120]}" if text else ""

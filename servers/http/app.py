@@ -1,0 +1,198 @@
+"""What the HTTP server answers: one table of routes, decided in plain code, carried out by an exchange."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from servers.behaviours import BEHAVIOURS
+from servers.handler import Env, Handler, Told
+from servers.http.connection import Connection, Exchange, Gone, Request
+from servers.http.http1 import Http1
+from servers.http.http2 import Http2
+from servers.http.sniff import Sniff
+from servers.registry import Who
+from servers.request import Asked, BadRequest, read_asked, read_attribution
+
+_STREAM_HEAD = {"content-type": "application/octet-stream"}
+
+SlowWork = Callable[[Handler, Exchange, Asked], Coroutine[Any, Any, str]]
+
+
+async def _stream(handler: Handler, exchange: Exchange, asked: Asked) -> str:
+    handler.at("write head")
+    await exchange.head(200, _STREAM_HEAD)
+    await handler.sleep("sleep before first chunk", asked.delay)
+    chunk = b"x" * asked.size
+    for number in range(1, asked.chunks + 1):
+        handler.at(f"write #{number}")
+        await exchange.write(chunk)
+        handler.accepted(asked.size)
+        await handler.sleep(f"sleep after #{number}", asked.interval)
+    handler.at("write end")
+    await exchange.end()
+    return f"{handler.chunks} chunks, {handler.bytes} bytes"
+
+
+async def _slow_headers(handler: Handler, exchange: Exchange, asked: Asked) -> str:
+    await handler.sleep("sleep before head", asked.delay)
+    return await _short_answer(handler, exchange, "at last\n")
+
+
+async def _upload(handler: Handler, exchange: Exchange, asked: Asked) -> str:
+    size = 0
+    number = 1
+    handler.at("read #1")
+    while (data := await exchange.read()) is not None:
+        size += len(data)
+        await handler.sleep(f"sleep after read #{number}", asked.interval)
+        number += 1
+        handler.at(f"read #{number}")
+    await _short_answer(handler, exchange, f"{size}\n")
+    return f"{size} bytes read"
+
+
+async def _short_answer(handler: Handler, exchange: Exchange, text: str) -> str:
+    handler.at("write #1")
+    await exchange.answer(200, text)
+    handler.accepted(len(text))
+    return f"1 chunk, {len(text)} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    methods: tuple[str, ...]
+    parameters: tuple[str, ...]
+    work: SlowWork
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """Where they differ from those of ``Asked``."""
+
+
+ROUTES: dict[str, Route] = {
+    "/stream": Route(("GET",), ("delay", "chunks", "size", "interval", "behaviour"), _stream),
+    "/slow-headers": Route(("GET",), ("delay", "behaviour"), _slow_headers),
+    "/upload": Route(("POST", "PUT"), ("interval", "behaviour"), _upload, {"interval": "0"}),
+}
+"""The slow ones. ``/`` says what is here, and ``/handlers`` which handlers run, one line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    status: int
+    text: str
+    headers: Mapping[str, str]
+
+
+def decide(request: Request, path: str, query: str) -> tuple[Route, Asked] | Refusal:
+    """Who serves this request, and with what parameters."""
+    route = ROUTES.get(path)
+    if route is None:
+        return Refusal(404, f"nothing at {path[:80]!r}; {_about()}", {})
+    if request.method not in route.methods:
+        allowed = ", ".join(route.methods)
+        return Refusal(405, f"{path} takes {allowed}, not {request.method[:20]}\n", {"allow": allowed})
+    try:
+        return route, read_asked(_parameters(query, route))
+    except BadRequest as error:
+        return Refusal(400, f"{error}\n", {})
+
+
+def _split(target: str) -> tuple[str, str]:
+    """Path and query; the target may be a whole URL (RFC 9112, 3.2.2)."""
+    path, _, query = target.partition("?")
+    if path.startswith("http://"):
+        path = "/" + path.removeprefix("http://").partition("/")[2]
+    return path, query
+
+
+def _parameters(query: str, route: Route) -> dict[str, str]:
+    values = dict(route.defaults)
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in route.parameters:
+            raise BadRequest(f"unknown parameter {name[:40]!r}: {', '.join(route.parameters)} are known")
+        values[name] = value
+    return values
+
+
+def _about() -> str:
+    calls = (
+        f"{'|'.join(route.methods)} {path}?{'&'.join(f'{name}=' for name in route.parameters)}"
+        for path, route in ROUTES.items()
+    )
+    return f"here are {', '.join(calls)}, GET /handlers; behaviours: {', '.join(BEHAVIOURS)}\n"
+
+
+class HttpServer:
+    """HTTP/1.1 and HTTP/2 on one port."""
+
+    def __init__(self, env: Env) -> None:
+        self._env = env
+        self._connections: set[Connection] = set()
+        self._undecided: set[Sniff] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str) -> int:
+        """Listen on ``host``; the port."""
+        self._server = await asyncio.get_running_loop().create_server(self._accept, host, 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    def stop(self) -> None:
+        """Take no more connections, tell every handler, and close. Does not wait for handlers."""
+        if self._server is not None:
+            self._server.close()
+        for undecided in list(self._undecided):
+            undecided.shutdown()
+        for connection in list(self._connections):
+            connection.shutdown()
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Answer one exchange. Whatever happens, its client does not wait for ever."""
+        try:
+            await self._answer(exchange)
+        except Gone:
+            # The handler's span has told it. Nobody is there to be answered.
+            pass
+        finally:
+            exchange.give_up()
+
+    async def _answer(self, exchange: Exchange) -> None:
+        request = exchange.request
+        path, query = _split(request.target)
+        if path in ("/", "/handlers"):
+            await self._inform(exchange, path)
+            return
+        decision = decide(request, path, query)
+        if isinstance(decision, Refusal):
+            await exchange.answer(decision.status, decision.text, decision.headers)
+            return
+        route, asked = decision
+        run, lane = read_attribution(request.headers)
+        who = Who(run, lane, request.protocol, request.peer, f"{request.method} {path}")
+        handler = Handler(self._env, who, asked.behaviour, lambda error: _told_by(error, exchange))
+        await handler.run(lambda: route.work(handler, exchange, asked))
+
+    async def _inform(self, exchange: Exchange, path: str) -> None:
+        if exchange.request.method != "GET":
+            await exchange.answer(405, f"{path} takes GET\n", {"allow": "GET"})
+        elif path == "/":
+            await exchange.answer(200, _about())
+        else:
+            lines = self._env.registry.lines(self._env.sink.clock.now())
+            await exchange.answer(200, "".join(f"{line}\n" for line in lines))
+
+    def _accept(self) -> Sniff:
+        return Sniff(
+            lambda: Http1(self._env, self.serve, self._connections),
+            lambda: Http2(self._env, self.serve, self._connections),
+            self._undecided,
+        )
+
+
+def _told_by(error: BaseException, exchange: Exchange) -> Told | None:
+    if isinstance(error, GeneratorExit):
+        return Told("the closing of its coroutine")
+    return exchange.told if isinstance(error, asyncio.CancelledError | Gone) else None

@@ -1,0 +1,236 @@
+"""What HTTP/1.1 and HTTP/2 have in common: an exchange whose handler is really cancelled, and a connection that
+hears how its client goes.
+
+A handler is told once, by ``task.cancel()``, and the connection says how it heard:
+
+* ``FIN``: end of file. A half-close counts as gone: a client may close its sending side and still read (RFC 9293,
+  3.6), but on the socket that looks like a client that has closed, and the clients under test never half-close.
+* ``RST``: the connection was reset.
+* ``RST_STREAM CANCEL(8)``, ``GOAWAY NO_ERROR(0)``: HTTP/2 only (RFC 9113, 6.4 and 6.8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from probes.clock import Stamp
+from servers.handler import Env, Told
+
+BODY_HIGH_WATER = 64 << 10
+"""Bytes of a request's body that may wait for the handler before the connection stops reading."""
+
+
+class Gone(ConnectionError):
+    """A write to a client that is gone; the text says how that was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``headers`` have lower-case names; of a repeated one the last counts."""
+
+    protocol: str
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    peer: str
+
+
+class Exchange(ABC):
+    """One request and its response. ``task`` runs the handler."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.told: Told | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.head_sent = False
+        self.over = False
+        """The response is complete, or was broken off: nobody waits for the handler any more."""
+        self._body: deque[tuple[bytes, int]] = deque()
+        self._body_complete = False
+        self._body_news = asyncio.Event()
+
+    def tell(self, how: str, at: Stamp) -> None:
+        """The client is gone: cancel the handler, exactly once, unless its response is complete already."""
+        if self.over or self.told is not None:
+            return
+        self.told = Told(how, at)
+        if self.task is not None:
+            self.task.cancel()
+
+    # The request's body ---------------------------------------------------------------------------------
+
+    def feed(self, data: bytes, credit: int) -> None:
+        """Bytes of the body came; ``credit`` is what they used up of a flow-control window."""
+        self._body.append((data, credit))
+        self._body_news.set()
+
+    def feed_eof(self) -> None:
+        self._body_complete = True
+        self._body_news.set()
+
+    def waiting(self) -> int:
+        """Bytes of the body that no handler has taken."""
+        return sum(len(data) for data, _ in self._body)
+
+    def forget_body(self) -> int:
+        """Drop what waits; returns its credit."""
+        credit = sum(credit for _, credit in self._body)
+        self._body.clear()
+        return credit
+
+    async def read(self) -> bytes | None:
+        """The next bytes of the body; None at its end."""
+        while not self._body:
+            if self._body_complete:
+                return None
+            self.body_wanted()
+            self._body_news.clear()
+            await self._body_news.wait()
+        data, credit = self._body.popleft()
+        self.body_taken(credit)
+        return data
+
+    def body_wanted(self) -> None:
+        """The handler waits for the body."""
+
+    @abstractmethod
+    def body_taken(self, credit: int) -> None:
+        """The handler took bytes: more may come."""
+
+    # The response ---------------------------------------------------------------------------------------
+
+    async def head(self, status: int, headers: Mapping[str, str]) -> None:
+        """Send the response's head. Raises Gone."""
+        await self.ready()
+        self.head_sent = True
+        self.send_head(status, headers)
+
+    async def write(self, data: bytes) -> None:
+        """Hand ``data`` to the transport, as soon as windows and back-pressure allow. Raises Gone."""
+        await self.ready()
+        # A response to HEAD has the head that a GET would have, and no body (RFC 9110, 9.3.2).
+        if self.request.method != "HEAD":
+            await self.send_body(data)
+
+    async def end(self) -> None:
+        """The response is complete. Raises Gone."""
+        await self.ready()
+        self.over = True
+        self.send_end()
+
+    async def answer(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+        """A whole response of one text. Raises Gone."""
+        data = text.encode()
+        await self.head(
+            status, {"content-type": "text/plain; charset=utf-8", "content-length": str(len(data)), **(headers or {})}
+        )
+        await self.write(data)
+        await self.end()
+
+    def give_up(self) -> None:
+        """The handler ended and nobody answered: say so by status 500, or break off the body."""
+        if self.over or self.told is not None:
+            return
+        self.over = True
+        if self.head_sent:
+            self.break_off()
+        else:
+            self.send_head(500, {"content-length": "0"})
+            self.send_end()
+
+    def check(self) -> None:
+        """Raises Gone when the client is."""
+        if self.told is not None:
+            raise Gone(self.told.how)
+
+    @abstractmethod
+    async def ready(self) -> None:
+        """Wait until the transport takes more. Raises Gone."""
+
+    @abstractmethod
+    def send_head(self, status: int, headers: Mapping[str, str]) -> None: ...
+
+    @abstractmethod
+    async def send_body(self, data: bytes) -> None: ...
+
+    @abstractmethod
+    def send_end(self) -> None: ...
+
+    @abstractmethod
+    def break_off(self) -> None:
+        """Let the client know, by the protocol's means, that the body will not be completed."""
+
+
+Serve = Callable[[Exchange], Coroutine[Any, Any, None]]
+"""The application: answers one exchange."""
+
+
+class Connection(asyncio.Protocol, ABC):
+    """A client's connection once its protocol is known."""
+
+    def __init__(self, env: Env, serve: Serve, open_ones: set[Connection]) -> None:
+        self.env, self._serve, self._open_ones = env, serve, open_ones
+        self._transport: asyncio.Transport | None = None
+        self.peer = ""
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        assert self._transport is not None
+        return self._transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        # None when the client has gone already.
+        address = transport.get_extra_info("peername")
+        self.peer = f"{address[0]}:{address[1]}" if address else "nowhere"
+        self._open_ones.add(self)
+
+    def eof_received(self) -> bool:
+        self.tell_all("FIN", self.env.sink.clock.now())
+        # The transport closes itself: a half-close counts as gone (see above).
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.tell_all(_how(error), self.env.sink.clock.now())
+        self._open_ones.discard(self)
+        self._writable.set()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    async def writable(self) -> None:
+        """Return when the transport takes more."""
+        await self._writable.wait()
+
+    def start(self, exchange: Exchange) -> None:
+        """Start the exchange's handler."""
+        name = f"{exchange.request.method} {exchange.request.target}"
+        exchange.task = self.env.tasks.start(self._serve(exchange), name=name)
+
+    def shutdown(self) -> None:
+        """The server ends: tell every handler, and close."""
+        self.tell_all("the server's shutdown", self.env.sink.clock.now())
+        self.transport.close()
+
+    @abstractmethod
+    def tell_all(self, how: str, at: Stamp) -> None:
+        """Tell the handlers of all open exchanges."""
+
+
+def _how(error: Exception | None) -> str:
+    if isinstance(error, ConnectionResetError):
+        return "RST"
+    # EPIPE: a write came after the reset that nobody had read.
+    if isinstance(error, BrokenPipeError):
+        return "RST (broken pipe)"
+    return "the end of the connection" if error is None else f"the end of the connection ({error})"

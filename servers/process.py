@@ -1,0 +1,141 @@
+"""The servers process: both servers, events out on stdout, commands in on stdin.
+
+Commands, one JSON object a line: ``{"cmd": "handlers"}`` is answered by a Residue event, ``{"cmd": "quit"}`` ends
+the process. So do SIGTERM and the end of file on stdin, which means that the parent is gone. All three end it within a
+second, whatever its handlers do, even one that blocks the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import threading
+from typing import Any
+
+import msgspec
+
+from probes.events import Listening, Note, Progress, Residue
+from probes.outlet import Outlet, read_lines
+from probes.sink import Sink
+from probes.tasks import TaskKeeper
+from servers.grpc_server import GrpcServer
+from servers.handler import Env
+from servers.http.app import HttpServer
+from servers.registry import Registry
+
+PART = "servers"
+_HOST = "127.0.0.1"
+_STOP_S = 0.25
+"""For each step of an orderly end: the calls are cancelled, the handlers leave, the last events go out."""
+_LAST_S = 0.9
+"""After this the process ends without order."""
+
+
+class Command(msgspec.Struct):
+    cmd: str
+
+
+class Process:
+    """What runs in this process. Used once."""
+
+    def __init__(self) -> None:
+        self._outlet = Outlet()
+        self._sink = Sink(PART, self._outlet.write)
+        self._outlet.sink = self._sink
+        self._tasks = TaskKeeper(self._failed)
+        self._registry = Registry()
+        env = Env(self._sink, self._registry, self._tasks)
+        self._grpc = GrpcServer(env)
+        self._http = HttpServer(env)
+        self._over = asyncio.Event()
+
+    async def run(self) -> None:
+        """From the first event to the last one."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._loop_failed)
+        # Not loop.add_signal_handler: it would wait for a loop that a handler blocks.
+        signal.signal(signal.SIGTERM, lambda *_: self._end(loop))
+        self._sink.emit(Progress, part=PART, state="starting")
+        grpc, http = await self._grpc.start(_HOST), await self._http.start(_HOST)
+        addresses = {"grpc": f"{_HOST}:{grpc}", "http": f"{_HOST}:{http}"}
+        self._sink.emit(Listening, part=PART, addresses=addresses)
+        self._sink.emit(Progress, part=PART, state="ready")
+        self._tasks.start(self._obey(), name="commands")
+        await self._over.wait()
+        end_without_order_after(_LAST_S)
+        await self._stop()
+
+    async def _obey(self) -> None:
+        try:
+            async for line in read_lines():
+                self._command(line)
+        finally:
+            self._over.set()
+
+    def _command(self, line: bytes) -> None:
+        try:
+            command = msgspec.json.decode(line, type=Command)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._note(f"unreadable command {_shown(line)}: {error}")
+            return
+        if command.cmd == "handlers":
+            self._sink.emit(Residue, layer="server", held=self._registry.counts())
+        elif command.cmd == "quit":
+            self._over.set()
+        else:
+            self._note(f"unknown command {_shown(line)}: handlers and quit are known")
+
+    async def _stop(self) -> None:
+        self._http.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_S):
+                await self._grpc.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_S):
+                await self._registry.idle()
+        for line in self._registry.lines(self._sink.clock.now()):
+            self._note(f"left behind: {line}")
+        self._sink.emit(Progress, part=PART, state="stopped")
+        await self._outlet.drain(_STOP_S)
+
+    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+        end_without_order_after(_LAST_S)
+        loop.call_soon_threadsafe(self._over.set)
+
+    def _failed(self, name: str, error: BaseException) -> None:
+        self._note(f"{name} failed: {type(error).__name__}: {error}")
+
+    def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        del loop
+        self._note(f"{context.get('message')}: {context.get('exception')!r}")
+
+    def _note(self, text: str) -> None:
+        self._sink.emit(Note, text=f"{PART}: {text}")
+
+
+def end_without_order_after(seconds: float) -> None:
+    """End this process in ``seconds`` seconds, unless it has ended by then."""
+    timer = threading.Timer(seconds, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
+
+
+def watch_stdin(fd: int = 0) -> None:
+    """Let this process end soon after the other end of ``fd`` is closed. A thread of its own watches, because a
+    handler may block the loop."""
+    poll = select.poll()
+    # No event is asked for: POLLHUP and POLLERR come unasked, and no byte is taken from the loop's reader.
+    poll.register(fd, 0)
+
+    def watch() -> None:
+        poll.poll()
+        end_without_order_after(_LAST_S)
+
+    threading.Thread(target=watch, name="stdin watch", daemon=True).start()
+
+
+def _shown(line: bytes) -> str:
+    return repr(line[:80].decode("utf-8", "replace"))

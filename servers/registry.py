@@ -1,0 +1,72 @@
+"""Which handlers run: nothing runs on unseen."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from probes.clock import Stamp
+
+PROTOCOLS = ("grpc", "http/1.1", "http/2")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whom a handler works for. ``run`` 0 is a guest's; ``request`` is its method and path."""
+
+    run: int
+    lane: str
+    protocol: str
+    peer: str
+    request: str
+
+
+@dataclass(slots=True)
+class Running:
+    """One handler: since when, and at which await it is (a label that it sets before each)."""
+
+    who: Who
+    since: Stamp
+    at: str = "start"
+
+
+class Registry:
+    """The running handlers, in the order in which they started."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, Running] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def enter(self, who: Who, since: Stamp) -> Running:
+        running = Running(who, since)
+        self._running[id(running)] = running
+        self._idle.clear()
+        return running
+
+    def leave(self, running: Running) -> None:
+        del self._running[id(running)]
+        if not self._running:
+            self._idle.set()
+
+    def counts(self) -> dict[str, int]:
+        """How many run, by protocol; zeros are there too."""
+        counts = dict.fromkeys(PROTOCOLS, 0)
+        for running in self._running.values():
+            counts[running.who.protocol] += 1
+        return counts
+
+    def lines(self, now: Stamp) -> list[str]:
+        """One line for each handler: who, since when, at which await."""
+        return [_line(running, now) for running in self._running.values()]
+
+    async def idle(self) -> None:
+        """Return when no handler runs."""
+        await self._idle.wait()
+
+
+def _line(running: Running, now: Stamp) -> str:
+    who = running.who
+    whose = f"run {who.run} lane {who.lane}" if who.run else "guest"
+    age = (now.t - running.since.t) / 1e9
+    return f"{who.protocol} {who.request} from {who.peer}, {whose}, for {age:.1f} s, at {running.at}"

@@ -1,0 +1,88 @@
+"""What a client asks of a slow handler, checked: the same names and limits for gRPC fields and HTTP query keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from probes.schema import LANE_HEADER, RUN_HEADER
+from servers.behaviours import LONGEST_S, Behaviour, UnknownBehaviour, make_behaviour
+
+_LARGEST_RUN = 2**31
+_LONGEST_LANE = 64
+
+
+class BadRequest(ValueError):
+    """One line that says what is wrong and what would be right."""
+
+
+class _Number(NamedTuple):
+    kind: type[int] | type[float]
+    low: float
+    high: float
+    unit: str
+
+
+NUMBERS: dict[str, _Number] = {
+    "delay": _Number(float, 0, LONGEST_S, "seconds"),
+    "chunks": _Number(int, 1, 1_000_000, "chunks"),
+    "size": _Number(int, 1, 1 << 20, "bytes"),
+    "interval": _Number(float, 0, LONGEST_S, "seconds"),
+}
+BEHAVIOUR = "behaviour"
+PARAMETERS = (*NUMBERS, BEHAVIOUR)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """``delay``: seconds before the first chunk (or head); ``chunks`` of ``size`` bytes, and ``interval`` seconds
+    after each of them."""
+
+    behaviour: Behaviour
+    delay: float = 0.0
+    chunks: int = 1000
+    size: int = 1024
+    interval: float = 0.02
+
+
+def read_asked(values: Mapping[str, str | float]) -> Asked:
+    """Check ``values`` (names of ``PARAMETERS``; text or numbers). What is absent has its default.
+
+    Raises BadRequest.
+    """
+    try:
+        behaviour = make_behaviour(str(values.get(BEHAVIOUR, "")))
+    except UnknownBehaviour as error:
+        raise BadRequest(str(error)) from None
+    asked = Asked(behaviour)
+    numbers = {name: _number(name, values[name]) for name in NUMBERS if name in values}
+    return Asked(
+        behaviour,
+        delay=numbers.get("delay", asked.delay),
+        chunks=int(numbers.get("chunks", asked.chunks)),
+        size=int(numbers.get("size", asked.size)),
+        interval=numbers.get("interval", asked.interval),
+    )
+
+
+def _number(name: str, value: str | float) -> float:
+    kind, low, high, unit = NUMBERS[name]
+    try:
+        number = kind(value)
+    except ValueError:
+        number = float("nan")
+    # Not "number < low": a NaN is smaller than nothing.
+    if not low <= number <= high:
+        form = "a whole number of" if kind is int else "a number of"
+        raise BadRequest(f"{name} must be {form} {unit} from {low:g} to {high:.0f}, not {str(value)[:40]!r}")
+    return number
+
+
+def read_attribution(headers: Mapping[str, str]) -> tuple[int, str]:
+    """Run and lane as the request names them; (0, "") is a guest's."""
+    text = headers.get(RUN_HEADER, "")
+    run = int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 0
+    if not 0 < run < _LARGEST_RUN:
+        return 0, ""
+    return run, headers.get(LANE_HEADER, "")[:_LONGEST_LANE]
