@@ -1,0 +1,151 @@
+"""The console: a Textual app over a lab, or over a recording.
+
+The lab is reached through ``LabHandle`` only. The first frame is drawn before the lab is asked to start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from textual import events
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from app import theme
+from app.actions import actions
+from app.screens.live import LiveScreen
+from app.screens.replay import ReplayScreen
+from app.screens.scope import ScopeScreen
+from app.settings import RunSettings
+from app.source import HandleFactory, LiveSource, Player, ReplaySource
+from probes.events import Event
+
+
+class ConsoleApp(App[None]):
+    """What both consoles share: themes, the palette of commands, the time of the last key."""
+
+    CSS_PATH = "console.tcss"
+    TITLE = "Cancelloscope"
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, clock: Callable[[], int], ticker: bool) -> None:
+        super().__init__()
+        self.clock, self.ticker = clock, ticker
+        self.key_ns = 0
+        """When the last key went down: CLOCK_MONOTONIC, as Textual's reader stamped it."""
+        for each in theme.THEMES:
+            self.register_theme(each)
+        self.theme = theme.DARK.name
+
+    def get_css_variables(self) -> dict[str, str]:
+        return theme.variables(super().get_css_variables())
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key):
+            self.key_ns = round(event.time * 1e9)
+        await super().on_event(event)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The table of actions, and Textual's own."""
+        if isinstance(screen, ScopeScreen):
+            for action in actions(screen.source.mode):
+                name, _, rest = action.name.partition("(")
+                if screen.check_action(name, (int(rest[:-1]),) if rest else ()):
+                    yield SystemCommand(action.label, action.help, lambda name=action.name: screen.run_action(name))
+        yield from super().get_system_commands(screen)
+
+
+class CancelloscopeApp(ConsoleApp):
+    """The live console. ``clock``: CLOCK_MONOTONIC in ns; ``ticker``: False where a test draws the frames."""
+
+    def __init__(
+        self,
+        handle_factory: HandleFactory,
+        settings: RunSettings,
+        *,
+        clock: Callable[[], int] = time.monotonic_ns,
+        ticker: bool = True,
+    ) -> None:
+        super().__init__(clock, ticker)
+        self.source = LiveSource(settings, clock)
+        self.handle = handle_factory(self.on_events)
+        self.scope = LiveScreen(self.source, self.handle, clock=clock, key_ns=lambda: self.key_ns, ticker=ticker)
+
+    def on_mount(self) -> None:
+        self.push_screen(self.scope)
+        self.call_after_refresh(self._start_lab)
+
+    def _start_lab(self) -> None:
+        self.run_worker(self._bring_up(), exit_on_error=False)
+
+    async def _bring_up(self) -> None:
+        try:
+            await self.handle.start()
+        except OSError as error:
+            self.scope.say(f"the lab cannot be started: {error}", "error")
+        self.scope.follow_recording()
+
+    def on_events(self, batch: list[Event]) -> None:
+        """What the lab said: kept at once, drawn at the next frame."""
+        self.source.feed(batch)
+        self.scope.follow_recording()
+
+
+class ReplayApp(ConsoleApp):
+    """A console over a recording."""
+
+    def __init__(
+        self,
+        player: Player,
+        path: Path | None,
+        *,
+        clock: Callable[[], int] = time.monotonic_ns,
+        ticker: bool = True,
+    ) -> None:
+        super().__init__(clock, ticker)
+        self.scope = ReplayScreen(ReplaySource(player, path), clock=clock, ticker=ticker)
+
+    def on_mount(self) -> None:
+        self.push_screen(self.scope)
+
+
+def run_console(
+    handle_factory: HandleFactory, settings: RunSettings, *, record: Path | None = None, overwrite: bool = False
+) -> None:
+    """Open the live console and stay until it is left; the lab is gone afterwards, whatever happened.
+
+    ``record``: a file that gets the whole session. Raises RecordingError when it cannot be written.
+    """
+    asyncio.run(_live(handle_factory, settings, record, overwrite))
+
+
+async def _live(handle_factory: HandleFactory, settings: RunSettings, record: Path | None, overwrite: bool) -> None:
+    app = CancelloscopeApp(handle_factory, settings)
+    try:
+        if record is not None:
+            app.handle.start_recording(record, overwrite=overwrite)
+        await _until_left(app)
+    finally:
+        await app.handle.stop()
+
+
+def run_replay(player: Player, path: Path | None) -> None:
+    """Open the console over a recording and stay until it is left. ``path`` is only named."""
+    asyncio.run(_until_left(ReplayApp(player, path)))
+
+
+async def _until_left(app: ConsoleApp) -> None:
+    loop = asyncio.get_running_loop()
+    # The terminal is given back as it was, also when somebody ends the process from outside.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, app.exit)
+    try:
+        await app.run_async()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,52 @@
+"""Longer texts for dialogs: the log, and the help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.paint.canvas import Canvas, Role
+from app.paint.text import fit, plain
+from app.paint.view import View
+
+Line = Sequence[tuple[str, Role]]
+
+LEGEND: tuple[Line, ...] = (
+    (("◆", Role.DONE), (" Done", Role.STRONG), ("  the layer has been told", Role.TEXT)),
+    (
+        ("■", Role.INTERRUPT),
+        (" I/O interrupt", Role.STRONG),
+        ("  bytes really stopped: RST_STREAM, FIN, RST,", Role.TEXT),
+    ),
+    (("  CancelRequest and its ErrorResponse 57014", Role.TEXT),),
+    (("●", Role.CLEANUP), (" cleanup", Role.STRONG), ("  the layer holds nothing any more", Role.TEXT)),
+    (("◇ □ ○", Role.TEXT), (" hollow", Role.STRONG), ("  only claimed by a library, not seen on the wire", Role.TEXT)),
+    (("▾", Role.ZERO), (" trigger", Role.STRONG), ("  zero; right of it 10 µs to 10 s, logarithmic", Role.TEXT)),
+    (
+        ("━", Role.RUNNING),
+        (" runs, nobody told it yet   ", Role.TEXT),
+        ("━", Role.DONE),
+        (" told, not through", Role.TEXT),
+    ),
+    ((" ▒▒ zombie ", Role.ZOMBIE), ("  works on after its caller's Done", Role.TEXT)),
+)
+"""What the shapes and colours of the timeline mean."""
+
+
+def paint_lines(lines: Sequence[Line], top: int, columns: int, rows: int) -> Canvas:
+    """``rows`` of ``lines`` from line ``top`` on."""
+    canvas = Canvas(columns, rows)
+    for y, line in enumerate(lines[top : top + rows]):
+        x = 0
+        for text, role in line:
+            x = canvas.put(x, y, fit(text, columns - x), role)
+    return canvas
+
+
+def log_lines(view: View, first: int) -> list[Line]:
+    """What children said and did, and the notes; times in seconds since ``first`` ns."""
+    roles = {"note": Role.TEXT}
+    lines: list[Line] = []
+    for t, who, text in view.session.log:
+        at = f"{(t - first) / 1e9:10.3f} s  "
+        lines.append(((at, Role.DIM), (f"{plain(who):<12.12} ", Role.STRONG), (plain(text), roles.get(who, Role.TEXT))))
+    return lines or [(("nothing was said yet", Role.DIM),)]

@@ -1,0 +1,193 @@
+"""One row of the timeline: the bar of what runs, what became of it, and the marks with their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from app.paint.axis import Axis
+from app.paint.canvas import Canvas, Role
+from app.paint.marks import SEPARATOR, draw, place
+from app.paint.text import first_that_fits, fit, plain, width
+from app.paint.units import figure, residue_text, size
+from probes.events import Layer
+from probes.state import LaneState, LayerState, Mark, Moment, RunState
+from probes.verdict import Zombie, interrupt, seen, zombie
+
+BAR, WIRE, ZOMBIE, TRIGGER = "━", "┅", "▒", "▾"
+
+
+class _Row(NamedTuple):
+    """Where a row is drawn, and of what."""
+
+    canvas: Canvas
+    y: int
+    lane: LaneState
+    axis: Axis
+    now: int
+    settle_ns: int
+    zero: int | None
+    """The lane's own zero, or else the scope's; None while nothing was triggered."""
+
+    def column(self, t: int) -> int:
+        if self.zero is None:
+            return self.axis.column(min(t - self.now, -1))
+        return self.axis.column(t - self.zero)
+
+    @property
+    def settled(self) -> bool:
+        """Nothing more can come as an answer to the cancel."""
+        lane = self.lane
+        if lane.zero is None:
+            return False
+        return lane.teardown is not None or self.now - lane.zero.t >= self.settle_ns
+
+
+def paint_row(
+    canvas: Canvas, y: int, lane: LaneState, layers: Sequence[Layer], axis: Axis, now: int, run: RunState
+) -> None:
+    """The row that ``layers`` share, the last of them giving it its bar."""
+    row = _Row(canvas, y, lane, axis, now, round(run.settle * 1e9), zero_of(lane, run))
+    main = lane.layer(layers[-1] if layers[-1] != "resource" or len(layers) == 1 else layers[0])
+    dead = zombie(lane, now) if "server" in layers else Zombie()
+    _bar(row, main, dead)
+    if row.zero is None:
+        _while_armed(row, main)
+        return
+    marks = sorted(_marks(lane, layers), key=lambda pair: pair[0].t)
+    draw(canvas, y, place(marks, axis, row.zero), axis)
+    if lane.zero is not None and lane.zero.own and "caller" in layers:
+        canvas.put(axis.zero, y, TRIGGER, Role.ZERO)
+    _aftermath(row, main, dead, bool(lane.layer(main.layer).marks))
+
+
+def zero_of(lane: LaneState, run: RunState) -> int | None:
+    zero = lane.zero or run.zero
+    return None if zero is None else zero.t
+
+
+def _marks(lane: LaneState, layers: Sequence[Layer]) -> list[tuple[Mark, bool]]:
+    marks = [(mark, seen(lane, layer, mark)) for layer in layers for mark in lane.layer(layer).marks]
+    if "caller" in layers and len(layers) > 1:
+        # Two layers in one row: the client's words are worth more than the caller's.
+        own = lane.layer("caller").marks
+        marks = [(replace(mark, evidence=""), known) if mark in own else (mark, known) for mark, known in marks]
+    if lane.zero is not None and lane.zero.own and "caller" in layers:
+        # Its own timer fired: the cause stands at its zero, as the first words of the row.
+        marks.insert(0, (Mark(Moment.DONE, lane.zero.t, 0, lane.zero.cause), True))
+    return marks
+
+
+# --- the bar ------------------------------------------------------------------------------------------
+
+
+def _bar(row: _Row, main: LayerState, dead: Zombie) -> None:
+    if main.started is None:
+        return
+    start, told = row.column(main.started), _told(row, main, dead)
+    char = WIRE if main.layer == "wire" else BAR
+    over = told if main.ended is None else max(told, main.ended)
+    until = row.now if main.ended is None else main.ended
+    end = row.column(told) + (told >= row.now)
+    row.canvas.fill(start, end, row.y, char, Role.RUNNING)
+    if main.first(Moment.DONE) is not None and until > told:
+        # It knows and is not through yet: a handler in its finally, a task that ends.
+        row.canvas.fill(end, row.column(over if main.ended is not None else row.now) + 1, row.y, char, Role.DONE)
+    if row.zero is not None and start <= row.axis.zero < row.column(told):
+        row.canvas.put(row.axis.zero, row.y, "┿" if main.layer != "wire" else "┼", Role.ZERO)
+
+
+def _told(row: _Row, main: LayerState, dead: Zombie) -> int:
+    """Until when the row keeps its running colour."""
+    if dead.since is not None:
+        return dead.since
+    done = main.first(Moment.DONE)
+    if done is not None:
+        return done.t
+    if main.layer == "wire" and main.outcome != "completed" and row.settled and interrupt(row.lane) is None:
+        return row.zero or row.now
+    return row.now if main.ended is None else min(main.ended, row.now)
+
+
+# --- what became of it --------------------------------------------------------------------------------
+
+
+def _aftermath(row: _Row, main: LayerState, dead: Zombie, marked: bool) -> None:
+    if dead.since is not None and dead.ns:
+        _zombie(row, dead)
+    elif main.layer == "wire" and not marked and row.settled:
+        _nothing_seen(row, main)
+    elif main.layer == "resource" and not marked and row.lane.teardown is not None:
+        _held(row)
+    elif not marked and main.outcome and main.ended is not None:
+        x = max(row.column(main.ended), row.axis.zero) + 2
+        row.canvas.put(x, row.y, fit(main.outcome, row.axis.right - x), Role.DIM)
+
+
+def _zombie(row: _Row, dead: Zombie) -> None:
+    assert dead.since is not None
+    start = row.column(dead.since)
+    end = row.column(row.now if dead.until is None else dead.until) + 1
+    row.canvas.fill(start, end, row.y, ZOMBIE, Role.ZOMBIE)
+    age = f"zombie {figure(dead.ns)}"
+    texts = (f"{age}, {size(dead.size)} sent to nobody", f"{age}, {size(dead.size)}", age, "zombie")
+    if not dead.size:
+        texts = (age, age, age, "zombie")
+    text = first_that_fits(max(6, end - start - 4), *texts)
+    if end - start >= width(text) + 4:
+        row.canvas.put(start + 2, row.y, f" {text} ", Role.ZOMBIE)
+    else:
+        room = row.axis.right - end - 1
+        row.canvas.put(end + 1, row.y, fit(texts[0], room), Role.ALERT)
+
+
+def _nothing_seen(row: _Row, main: LayerState) -> None:
+    """The wire's own result: no frame and no packet told anybody to stop."""
+    if main.outcome == "completed":
+        row.canvas.put(row.column(main.ended or row.now) + 2, row.y, "response complete", Role.DIM)
+        return
+    start, until = row.axis.zero + 1, row.lane.teardown or row.now
+    end = row.column(until)
+    row.canvas.fill(start, end, row.y, WIRE, Role.DIM)
+    late = f", {size(row.lane.late_bytes)} still passed" if row.lane.late_bytes else ""
+    text = first_that_fits(end - start - 4, f"nothing seen{late}", "nothing seen")
+    row.canvas.put(start + max(1, (end - start - width(text) - 2) // 2), row.y, f" {text} ", Role.STRONG)
+
+
+def _held(row: _Row) -> None:
+    held = residue_text(row.lane.residue)
+    text = f"still held: {held}" if held else "no cleanup seen"
+    x = row.column(row.lane.teardown or row.now) + 1
+    room = row.axis.right - x - 1
+    if width(text) > room:
+        x = max(row.axis.zero + 2, row.axis.right - width(text) - 2)
+        room = row.axis.right - x - 1
+    row.canvas.put(x, row.y, f" {fit(text, room)} ", Role.ALERT)
+
+
+def _while_armed(row: _Row, main: LayerState) -> None:
+    """No trigger yet: what is going on stands where the answer will be."""
+    x = row.axis.zero + 3
+    text = _going_on(row.lane, main)
+    row.canvas.put(x, row.y, fit(text, row.axis.right - x), Role.DIM)
+
+
+def _going_on(lane: LaneState, main: LayerState) -> str:
+    chunks = lane.chunks
+    if main.ended is not None:
+        return main.outcome or "ended"
+    if main.started is None and main.layer != "wire":
+        return ""
+    match main.layer:
+        case "caller":
+            return f"in {plain(lane.phase)}" if lane.phase else "getting there"
+        case "client":
+            return f"{chunks.read} read" if chunks.read else "awaiting"
+        case "wire":
+            conns = f"connection {', '.join(map(str, lane.conns))}" if lane.conns else "no connection"
+            return f"{chunks.on_wire} passed{SEPARATOR}{size(lane.body)}{SEPARATOR}{conns}" if lane.body else conns
+        case "server":
+            return "" if chunks.accepted is None else f"{chunks.accepted} accepted"
+        case _:
+            return "held"

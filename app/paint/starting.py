@@ -1,0 +1,73 @@
+"""What stands in the timeline's place before the first run: the lab coming up, and what to press."""
+
+from __future__ import annotations
+
+from app.paint.canvas import Canvas, Role
+from app.paint.text import fit, plain, width
+from app.paint.view import View
+from probes.state import PartState
+
+_STATES = {
+    "starting": ("◌", Role.DONE),
+    "ready": ("●", Role.CLEANUP),
+    "failed": ("×", Role.ALERT),
+    "stopped": ("○", Role.DIM),
+}
+_EXPECTED = ("servers", "postgresql", "tap")
+
+
+def paint_starting(view: View, columns: int, rows: int) -> Canvas:
+    """The lanes to come, each part of the lab with its state, and the next key; in the middle."""
+    canvas = Canvas(columns, rows)
+    parts, lanes = _parts(view), view.settings.lanes
+    x = max(2, (columns - max(44, width(view.title) + 2)) // 2)
+    y = max(0, (rows - len(parts) - len(lanes) - 6) // 2)
+    canvas.put(x, y, fit(plain(view.title), columns - x), Role.STRONG)
+    for index, plan in enumerate(lanes, start=1):
+        canvas.put(x, y + index, fit(f"{index} {plain(plan.lane)}", 14), Role.TEXT)
+        canvas.put(x + 15, y + index, fit(plain(plan.phase), columns - x - 15), Role.DIM)
+    y += len(lanes) + 2
+    for part in parts:
+        _paint_part(canvas, x, y, part, columns - x - 1)
+        y += 1
+    _paint_advice(canvas, x, y + 1, view)
+    return canvas
+
+
+def _paint_advice(canvas: Canvas, x: int, y: int, view: View) -> None:
+    text, keys, role = _advice(view)
+    end = canvas.put(x, y, fit(text, canvas.columns - x - 1), role)
+    for key, does in keys:
+        end = canvas.put(end + 1, y, key, Role.KEY)
+        end = canvas.put(end + 1, y, does, Role.TEXT)
+    if view.number and view.run.outcome == "aborted":
+        why = f"run {view.number} was not started: {plain(view.run.detail)}"
+        canvas.put(x, y + 2, fit(why, canvas.columns - x - 1), Role.ALERT)
+
+
+def _parts(view: View) -> list[PartState]:
+    """What has spoken, and what is still to come."""
+    spoken = [part for part in view.session.parts if part.part != "lab"]
+    if view.session.ready:
+        return spoken
+    known = {part.part for part in spoken}
+    return [*spoken, *(PartState(name, "waiting") for name in _EXPECTED if name not in known)]
+
+
+def _paint_part(canvas: Canvas, x: int, y: int, part: PartState, end: int) -> None:
+    glyph, role = _STATES.get(part.state, ("○", Role.DIM))
+    canvas.put(x, y, glyph, role)
+    canvas.put(x + 2, y, fit(plain(part.part), 12), Role.TEXT)
+    after = canvas.put(x + 15, y, part.state, role)
+    canvas.put(after + 2, y, fit(plain(part.detail), end - after - 2), Role.DIM)
+
+
+def _advice(view: View) -> tuple[str, tuple[tuple[str, str], ...], Role]:
+    if view.mode == "replay":
+        return "Press", (("space", "to play, or"), ("]", "for the first moment")), Role.TEXT
+    if view.session.ready:
+        return "Press", (("enter", "to start a run, then"), ("c", "to cancel it")), Role.TEXT
+    failed = [part for part in view.session.parts if part.state == "failed"]
+    if failed:
+        return f"{plain(failed[0].part)} failed: {plain(failed[0].detail)}", (("l", "for the log"),), Role.ALERT
+    return "The lab is starting", (), Role.DIM

@@ -1,0 +1,123 @@
+"""The first and the last line: what this is and how it is, and which keys there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from app.paint.canvas import Canvas, Role
+from app.paint.text import fit, plain, width
+from app.paint.units import figure
+from app.paint.view import Hint, View
+from probes.state import SessionState
+
+
+class Item(NamedTuple):
+    """One piece of the status line. The lowest ``weight`` goes first when there is no room."""
+
+    text: str
+    role: Role
+    weight: int
+
+
+def paint_status(view: View, columns: int, rows: int) -> Canvas:
+    """What is shown stands left, how the lab is stands right; what does not fit is left out whole."""
+    canvas = Canvas(columns, rows)
+    left = [item for item in (*_mode(view), *_run(view)) if item.text]
+    right = [item for item in _lab(view) if item.text]
+    while _length([*left, *right]) + 2 > columns:
+        droppable = [item for item in (*left, *right) if item.weight < 100]
+        if not droppable:
+            break
+        victim = min(droppable, key=lambda item: item.weight)
+        left, right = ([item for item in side if item is not victim] for side in (left, right))
+    x = 0
+    for item in left:
+        x = canvas.put(x, 0, item.text, item.role) + 2
+    x = max(x, columns - _length(right) + 1)
+    for item in right:
+        x = canvas.put(x, 0, fit(item.text, columns - x), item.role) + 2
+    return canvas
+
+
+def _length(items: Sequence[Item]) -> int:
+    return sum(width(item.text) + 2 for item in items)
+
+
+def _mode(view: View) -> list[Item]:
+    brand = Item(" Cancelloscope ", Role.BRAND, 20)
+    if view.playback is not None:
+        state = "▸" if view.playback.playing else "‖"
+        where = f"{view.playback.position / 1e9:.3f} s"
+        return [
+            brand,
+            Item(" REPLAY ", Role.REPLAY, 100),
+            Item(f"{state} {view.playback.speed}", Role.STRONG, 95),
+            Item(_after(view), Role.DONE, 92),
+            Item(f"{where} of {view.playback.length / 1e9:.1f} s", Role.DIM, 45),
+        ]
+    return [brand, Item(" LIVE ", Role.LIVE, 100), Item("● REC" if view.recording else "", Role.REC, 99)]
+
+
+def _after(view: View) -> str:
+    zero = view.run.zero or next((lane.zero for lane in view.run.lanes if lane.zero is not None), None)
+    return "" if zero is None else f"{plain(zero.cause)} +{figure(view.now - zero.t)}"
+
+
+def _run(view: View) -> list[Item]:
+    number = f"run {view.number}" if view.number else ""
+    return [Item(plain(view.title), Role.STRONG, 60), Item(number, Role.TEXT, 90)]
+
+
+def _lab(view: View) -> list[Item]:
+    session = view.session
+    postgres = session.versions.get("postgresql", "")
+    tap = "" if session.tap_median_ns is None else f"tap +{figure(session.tap_median_ns)}"
+    lag = f"lag {figure(session.lag_ns)}" if session.ready else ""
+    return [
+        _state(view),
+        Item(f"PostgreSQL {plain(postgres)}" if postgres else "", Role.DIM, 30),
+        Item(tap, Role.DIM, 50),
+        Item(lag, Role.ALERT if session.lag_ns > 5_000_000 else Role.DIM, 40),
+        Item(f"dropped {session.dropped}" if session.dropped else "", Role.ALERT, 70),
+    ]
+
+
+def _state(view: View) -> Item:
+    if view.run.open:
+        told = view.run.zero is not None or any(lane.zero for lane in view.run.lanes)
+        return Item("settling" if told else "running", Role.DONE if told else Role.RUNNING, 80)
+    if view.failed:
+        return Item("lab failed", Role.ALERT, 98)
+    if view.session.ready:
+        return Item("ready", Role.CLEANUP, 80)
+    return Item(_waiting(view.session), Role.DONE, 80)
+
+
+def _waiting(session: SessionState) -> str:
+    parts = [plain(part.part) for part in session.parts if part.state == "starting" and part.part != "lab"]
+    return f"starting {', '.join(parts)}" if parts else "starting"
+
+
+# --- keys ---------------------------------------------------------------------------------------------
+
+
+def shown_hints(hints: Sequence[Hint], columns: int) -> list[tuple[int, int, Hint]]:
+    """The hints that fit in a line, each with its first column and the one after its last."""
+    kept = list(hints)
+    while kept and sum(width(hint.keys) + width(hint.label) + 3 for hint in kept) > columns:
+        kept.remove(min(kept, key=lambda hint: hint.weight))
+    places, x = [], 1
+    for hint in kept:
+        end = x + width(hint.keys) + 1 + width(hint.label)
+        places.append((x, end, hint))
+        x = end + 2
+    return places
+
+
+def paint_footer(view: View, columns: int, rows: int) -> Canvas:
+    canvas = Canvas(columns, rows)
+    for x, _, hint in shown_hints(view.hints, columns):
+        end = canvas.put(x, 0, hint.keys, Role.KEY)
+        canvas.put(end + 1, 0, hint.label, Role.DIM)
+    return canvas

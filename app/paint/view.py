@@ -1,0 +1,75 @@
+"""What a painter is given: one frozen picture of everything, and the moment at which it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from app.paint.canvas import Canvas
+from app.settings import RunSettings
+from probes.state import LaneState, RunState, SessionState
+
+Mode = Literal["live", "replay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One key for the footer: what to press, what it does, and the action that a click fires."""
+
+    keys: str
+    label: str
+    action: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """Where a replay stands. ``position`` is ns from the recording's start, ``length`` its whole."""
+
+    playing: bool
+    speed: str
+    position: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """``now``: ns on the clock of the events. ``number``: the run that is shown, also while nothing came of it."""
+
+    mode: Mode
+    session: SessionState
+    run: RunState
+    now: int
+    title: str
+    settings: RunSettings
+    number: int = 0
+    selected: int = 0
+    recording: str | None = None
+    history: tuple[RunState, ...] = ()
+    playback: Playback | None = None
+    hints: tuple[Hint, ...] = ()
+    flash_ns: int = 400_000_000
+    """How long a transition of the machine counts as new."""
+
+    @property
+    def lanes(self) -> tuple[LaneState, ...]:
+        """The run's lanes; before the first run those that it will have."""
+        return self.run.lanes or tuple(LaneState(plan) for plan in self.settings.lanes)
+
+    @property
+    def lane(self) -> LaneState | None:
+        """The selected lane."""
+        lanes = self.lanes
+        return lanes[self.selected] if self.selected < len(lanes) else None
+
+    @property
+    def failed(self) -> bool:
+        return any(part.state == "failed" for part in self.session.parts)
+
+
+Painter = Callable[[View, int, int], Canvas]
+"""(view, columns, rows) -> the cells of a panel, without its frame."""
+
+Title = Callable[[View, int], tuple[str, str]]
+"""(view, rows inside) -> what stands in a panel's top line: left, and right."""

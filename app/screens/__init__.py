@@ -1,0 +1,1 @@
+"""Screens: which widgets there are, and what the keys do."""

@@ -1,0 +1,131 @@
+"""The screen over a lab that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.notifications import SeverityLevel
+
+from app import commands
+from app.actions import bindings
+from app.screens.confirm import ConfirmScreen
+from app.screens.replay import ReplayScreen
+from app.screens.scope import ScopeScreen
+from app.screens.timeouts import TimeoutsScreen
+from app.settings import RunSettings
+from app.source import LabHandle, LiveSource, ReplaySource
+from probes.record import RecordingError
+from probes.replay import Player
+
+QUIET_NS = 40_000_000
+"""After a cancel nothing is drawn for so long: most answers come within it, and drawing takes a core from the lab."""
+
+
+class LiveScreen(ScopeScreen):
+    """``key_ns`` gives the time at which the key went down that is being handled."""
+
+    BINDINGS = bindings("live")
+
+    def __init__(
+        self,
+        source: LiveSource,
+        handle: LabHandle,
+        *,
+        clock: Callable[[], int],
+        key_ns: Callable[[], int],
+        ticker: bool = True,
+    ) -> None:
+        super().__init__(source, ticker=ticker)
+        self.live, self.handle = source, handle
+        self._clock, self._key_ns = clock, key_ns
+        self._original: RunSettings = source.settings
+        self._quiet_until = 0
+
+    def tick(self) -> None:
+        if self._clock() >= self._quiet_until:
+            super().tick()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        match action:
+            case "start":
+                return (self.live.session.ready and self.live.idle) or None
+            case "cancel_all":
+                return self.live.run.open or None
+            case "cancel_lane":
+                number = parameters[0] if parameters else 1
+                there = isinstance(number, int) and number <= max(1, len(self.live.settings.lanes))
+                return there and (self.live.run.open or None)
+            case "timeouts":
+                return self.live.idle or None
+            case "replay":
+                return (self.live.idle and self.live.number > 0) or None
+        return True
+
+    def label(self, name: str) -> str:
+        return "stop recording" if name == "record" and self.source.recording else ""
+
+    # --- a run ----------------------------------------------------------------------------------------
+
+    def action_start(self) -> None:
+        self.handle.send(self.live.settings.to_start(self.live.next_run()))
+        self.changed()
+
+    def action_cancel_all(self) -> None:
+        self._cancel("")
+
+    def action_cancel_lane(self, number: int) -> None:
+        lanes = self.live.run.lanes
+        if number <= len(lanes):
+            self._cancel(lanes[number - 1].name)
+
+    def _cancel(self, lane: str) -> None:
+        # The command leaves before anything else happens, and then the screen keeps still for a while, so that
+        # drawing does not disturb what is being measured.
+        self.handle.send(commands.Cancel(lane=lane, cause="key", key_ns=self._key_ns()))
+        self._quiet_until = self._clock() + QUIET_NS
+        self.changed()
+
+    def action_timeouts(self) -> None:
+        self.app.push_screen(TimeoutsScreen(self.live.settings, self._original), self._set)
+
+    def _set(self, settings: RunSettings | None) -> None:
+        if settings is not None:
+            self.live.settings = settings
+        self.changed()
+
+    # --- the session ----------------------------------------------------------------------------------
+
+    def action_record(self) -> None:
+        try:
+            if self.handle.recording is not None:
+                path = self.handle.recording
+                self.handle.stop_recording()
+                self.say(f"recorded in {path.name}")
+            else:
+                self.say(f"recording in {self.handle.start_recording(None).name}")
+        except (RecordingError, OSError) as error:
+            self.say(str(error), "error")
+        self.follow_recording()
+
+    def follow_recording(self) -> None:
+        """What the handle says of the recording is what is shown: it may end by itself, when a disk is full."""
+        path = self.handle.recording
+        self.live.recording = None if path is None else str(path)
+        self.changed()
+
+    def say(self, text: str, severity: SeverityLevel = "information") -> None:
+        self.notify(text, severity=severity, markup=False, timeout=4)
+
+    def action_replay(self) -> None:
+        player = Player(self.live.events)
+        player.seek(player.run_start(self.live.number))
+        path = self.handle.recording
+        screen = ReplayScreen(ReplaySource(player, path), clock=self._clock, ticker=self._ticker)
+        self.app.push_screen(screen, lambda _: self.changed())
+
+    def action_leave(self) -> None:
+        if not self.live.run.open:
+            self.app.exit()
+            return
+        question = ConfirmScreen(f"Run {self.live.number} is still open. Quit?", "quit, the run is lost", "go on")
+        self.app.push_screen(question, lambda sure: self.app.exit() if sure else None)

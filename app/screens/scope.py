@@ -1,0 +1,148 @@
+"""The screen with the timeline, and what live and replay have in common."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.timer import Timer
+
+from app.actions import Action, actions, hint
+from app.paint import evidence, machine, scoreboard, timeline, timeouts
+from app.paint.frame import Chrome
+from app.paint.status import paint_status
+from app.paint.view import View
+from app.screens.pages import EvidenceScreen, HelpScreen, LogScreen
+from app.source import Source, view_of
+from app.widgets.panel import KeyLine, Panel
+
+FRAME_S = 1 / 30
+_WIDE, _HIGH = 100, 36
+"""From so many columns on the panels at the side are there by themselves; from so many rows on they have boxes."""
+_TALL = 46
+"""From so many rows on the evidence has a panel of its own."""
+
+
+class ScopeScreen(Screen[None]):
+    """Draws what its source gives, at most 30 times a second and only when something changed."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-medium"), (118, "-wide"), (160, "-huge")]  # noqa: RUF012
+    AUTO_FOCUS = None
+
+    def __init__(self, source: Source, *, ticker: bool = True) -> None:
+        super().__init__()
+        self.source = source
+        self.selected = 0
+        self._ticker = ticker
+        self._timer: Timer | None = None
+        self._dirty = True
+        self._side: bool | None = None
+        """Whether somebody asked for the panels at the side; None: as the width has it."""
+
+    def compose(self) -> ComposeResult:
+        yield Panel(paint_status, id="status")
+        with Horizontal():
+            with Vertical(id="side"):
+                yield Panel(timeouts.paint_timeouts, timeouts.title, id="timeouts")
+                yield Panel(machine.paint_machine, machine.title, id="machine")
+            with Vertical(id="main"):
+                yield Panel(timeline.paint_timeline, timeline.title, id="timeline")
+                yield Panel(scoreboard.paint_scoreboard, scoreboard.title, id="scoreboard")
+                yield Panel(evidence.paint_evidence, evidence.title, id="evidence")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        if self._ticker:
+            self._timer = self.set_interval(FRAME_S, self.tick)
+
+    def on_resize(self) -> None:
+        self._dirty = True
+        self.call_after_refresh(self.draw)
+
+    def on_screen_resume(self) -> None:
+        self.changed()
+
+    # --- drawing --------------------------------------------------------------------------------------
+
+    @property
+    def moving(self) -> bool:
+        """Whether the picture changes with time alone."""
+        return self.source.run.open
+
+    def changed(self) -> None:
+        """There is something new to draw, at the next frame."""
+        self._dirty = True
+        if self._timer is not None:
+            self._timer.resume()
+
+    def tick(self) -> None:
+        """One frame, if there is anything to it; else the ticker sleeps."""
+        if self._dirty or self.moving:
+            self.draw()
+        elif self._timer is not None:
+            self._timer.pause()
+
+    def draw(self) -> None:
+        """Draw what is now."""
+        if not self.is_mounted or not self.size:
+            return
+        self._dirty = False
+        view = self.view()
+        chrome = self._arrange(view)
+        for panel in self.query(Panel):
+            if panel.display:
+                panel.show(view, chrome if panel.parent is not self else "bare")
+
+    def view(self) -> View:
+        view = view_of(self.source, self.selected)
+        hints = (hint(action, self.label(action.name)) for action in actions(view.mode) if self._offered(action))
+        return replace(view, hints=tuple(hints))
+
+    def _offered(self, action: Action) -> bool:
+        return bool(action.weight and self.check_action(action.name.partition("(")[0], ()))
+
+    def _arrange(self, view: View) -> Chrome:
+        """What has a place, by the size of the screen."""
+        columns, rows = self.size
+        side = columns >= _WIDE if self._side is None else self._side
+        self.query_one("#side").display = side
+        chrome: Chrome = "box" if rows >= _HIGH and columns >= _WIDE else "rule" if rows >= 30 else "bare"
+        lanes = len(view.run.lanes) or len(view.settings.lanes)
+        board = self.query_one("#scoreboard")
+        board.display = view.run.started is not None
+        extra = {"box": 4, "rule": 2, "bare": 1}[chrome] + (rows >= _TALL)
+        board.styles.height = lanes + extra
+        tall = rows >= _TALL and view.run.started is not None
+        self.query_one("#evidence").display = tall
+        self.query_one("#timeline").styles.height = timeline.height(view) + 2 if tall else "1fr"
+        self.query_one("#timeouts").styles.height = timeouts.height(view)
+        return chrome
+
+    # --- what both do ---------------------------------------------------------------------------------
+
+    def label(self, name: str) -> str:
+        """The footer's word for an action, where it depends on the state."""
+        del name
+        return ""
+
+    def action_select(self, direction: int) -> None:
+        lanes = len(self.source.run.lanes)
+        if lanes:
+            self.selected = (min(self.selected, lanes - 1) + direction) % lanes
+        self.changed()
+
+    def action_side(self) -> None:
+        shown = self.query_one("#side").display
+        self._side = not shown
+        self.changed()
+
+    def action_evidence(self) -> None:
+        self.app.push_screen(EvidenceScreen(self.view()))
+
+    def action_log(self) -> None:
+        self.app.push_screen(LogScreen(self.view()))
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen(self.source.mode))

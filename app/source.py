@@ -1,0 +1,235 @@
+"""What feeds a screen: a session that goes on, or a recording at a position. Painting sees no difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, Protocol
+
+from app import commands
+from app.paint.view import Playback, View
+from app.settings import RunSettings
+from probes.events import Event
+from probes.runlog import SessionLog
+from probes.state import RunState, SessionState
+
+FLASH_NS = 400_000_000
+"""How long a transition of the machine flashes, in wall time."""
+
+
+class LabHandle(Protocol):
+    """The console's only way to the lab. Events come back by a callback that the factory is given."""
+
+    recording_error: str
+
+    @property
+    def recording(self) -> Path | None: ...
+
+    def send(self, command: commands.AnyCommand) -> None: ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def start_recording(self, path: Path | None, *, overwrite: bool = False) -> Path: ...
+
+    def stop_recording(self) -> None: ...
+
+
+HandleFactory = Callable[[Callable[[list[Event]], None]], LabHandle]
+"""``factory(on_events)``: ``on_events`` is called in the app's loop with what arrived together."""
+
+
+class Source(Protocol):
+    """``now``: ns on the clock of the events. ``run``: the run that is shown; ``history``: all runs that ended."""
+
+    @property
+    def mode(self) -> Literal["live", "replay"]: ...
+
+    @property
+    def session(self) -> SessionState: ...
+
+    @property
+    def run(self) -> RunState: ...
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def now(self) -> int: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def recording(self) -> str | None: ...
+
+    @property
+    def settings(self) -> RunSettings: ...
+
+    @property
+    def history(self) -> Sequence[RunState]: ...
+
+    @property
+    def playback(self) -> Playback | None: ...
+
+    @property
+    def flash_ns(self) -> int: ...
+
+
+def view_of(source: Source, selected: int) -> View:
+    """The picture of this moment. A run that has ended is looked at as it stood at its end."""
+    run = source.run
+    return View(
+        mode=source.mode,
+        session=source.session,
+        run=run,
+        now=source.now if run.ended is None else run.ended,
+        title=source.title,
+        settings=source.settings,
+        number=source.number,
+        selected=max(0, min(selected, len(run.lanes or source.settings.lanes) - 1)),
+        recording=source.recording,
+        history=tuple(source.history),
+        playback=source.playback,
+        flash_ns=source.flash_ns,
+    )
+
+
+class LiveSource:
+    """A session as it happens. ``clock`` gives ns, CLOCK_MONOTONIC like the events."""
+
+    mode: Literal["live"] = "live"
+    playback: Playback | None = None
+    flash_ns = FLASH_NS
+
+    def __init__(self, settings: RunSettings, clock: Callable[[], int]) -> None:
+        self.settings = settings
+        self.log = SessionLog()
+        self.recording: str | None = None
+        self.events: list[Event] = []
+        """All of the session, for a replay of it."""
+        self._clock = clock
+        self._asked = 0
+
+    def feed(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.events.append(event)
+            self.log.add(event)
+
+    def next_run(self) -> int:
+        """The number for a run that is about to be asked for."""
+        self._asked = max(self._asked, self.log.latest) + 1
+        return self._asked
+
+    @property
+    def idle(self) -> bool:
+        """No run is open and none was asked for without an answer."""
+        return self._asked <= self.log.latest and not self.run.open
+
+    @property
+    def number(self) -> int:
+        return self.log.latest
+
+    @property
+    def session(self) -> SessionState:
+        return self.log.session
+
+    @property
+    def run(self) -> RunState:
+        return self.log.run(self.log.latest)
+
+    @property
+    def now(self) -> int:
+        return self._clock() if self.run.open else 0
+
+    @property
+    def title(self) -> str:
+        return self.settings.title
+
+    @property
+    def history(self) -> Sequence[RunState]:
+        return _ended(self.log)
+
+
+class Player(Protocol):
+    """The shape of ``probes.replay.Player``: a position in a recorded session, ns of the recording's clock."""
+
+    log: SessionLog
+    position: int
+    playing: bool
+    speed: Fraction
+    start: int
+    end: int
+
+    @property
+    def run(self) -> int: ...
+
+    def toggle(self) -> None: ...
+
+    def faster(self) -> None: ...
+
+    def slower(self) -> None: ...
+
+    def step(self, direction: int) -> None: ...
+
+    def seek(self, t: int) -> None: ...
+
+    def advance(self, elapsed_ns: int) -> None: ...
+
+
+class ReplaySource:
+    """A player as a source."""
+
+    mode: Literal["replay"] = "replay"
+
+    def __init__(self, player: Player, path: Path | None = None) -> None:
+        self.player = player
+        self.recording = None if path is None else str(path)
+
+    @property
+    def number(self) -> int:
+        return self.player.run
+
+    @property
+    def session(self) -> SessionState:
+        return self.player.log.session
+
+    @property
+    def run(self) -> RunState:
+        return self.player.log.run(self.player.run)
+
+    @property
+    def now(self) -> int:
+        return self.player.position
+
+    @property
+    def title(self) -> str:
+        return self.run.title or Path(self.recording or "this session").name
+
+    @property
+    def settings(self) -> RunSettings:
+        """What the run at the position was fired with."""
+        run = self.run
+        plans = tuple(lane.plan for lane in run.lanes)
+        return RunSettings(run.scenario, self.title, plans, run.deadline, run.settle)
+
+    @property
+    def history(self) -> Sequence[RunState]:
+        return _ended(self.player.log)
+
+    @property
+    def flash_ns(self) -> int:
+        return int(FLASH_NS * self.player.speed)
+
+    @property
+    def playback(self) -> Playback:
+        player = self.player
+        speed = f"{player.speed}×" if player.speed >= 1 else str(player.speed)
+        return Playback(player.playing, speed, player.position - player.start, player.end - player.start)
+
+
+def _ended(log: SessionLog) -> Sequence[RunState]:
+    runs = (log.run(number) for number in log.runs)
+    return [run for run in runs if run.outcome == "settled"]

@@ -1,0 +1,1 @@
+"""Widgets: places on the screen that show what painters make."""
