@@ -83,7 +83,7 @@ class GrpcServer:
                 await context.write(_chunk(number, asked))
                 handler.accepted(asked.size)
                 await handler.sleep(f"sleep after #{number}", asked.interval)
-            return f"{handler.chunks} chunks, {handler.bytes} bytes"
+            return handler.summary
 
         await self._run(SERVER_STREAM, asked, context, work)
 
@@ -126,8 +126,6 @@ async def _asked(raw: bytes, context: Any) -> Asked:
 def _told_by(error: BaseException, context: Any) -> Told | None:
     if isinstance(error, asyncio.CancelledError):
         return Told(f"grpc.aio{_deadline(context)}") if _cancelled_from_outside() else None
-    if isinstance(error, GeneratorExit):
-        return Told("the closing of its coroutine")
     if isinstance(error, _CALL_IS_OVER) and not isinstance(error, grpc.aio.AbortError):
         return Told("the failed write")
     return None

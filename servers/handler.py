@@ -38,6 +38,8 @@ class Told:
     at: Stamp | None = None
 
 
+_CLOSED = Told("the closing of its coroutine")
+
 ToldBy = Callable[[BaseException], Told | None]
 """How this exception tells that the client is gone; None: it does not, the handler failed by itself."""
 
@@ -59,8 +61,7 @@ class Handler:
             evidence=f"{who.request} from {who.peer}",
             at=now,
         )
-        self.chunks = 0
-        self.bytes = 0
+        self.chunks = self.bytes = 0
 
     def at(self, label: str) -> None:
         """Say which await comes next."""
@@ -77,6 +78,11 @@ class Handler:
         self.bytes += size
         who = self._who
         self._env.sink.emit(ChunkSent, run=who.run, lane=who.lane, layer="server", n=1, size=size, total=self.chunks)
+
+    @property
+    def summary(self) -> str:
+        """What was accepted so far: ``3 chunks, 3072 bytes``."""
+        return f"{self.chunks} chunk{'' if self.chunks == 1 else 's'}, {self.bytes} bytes"
 
     async def run(self, work: Work) -> None:
         """Do ``work`` and end the span. Raises what ended it, after the cleanup."""
@@ -98,7 +104,7 @@ class Handler:
 
     def _ended(self, error: BaseException, now: Stamp) -> None:
         where = f"at {self._running.at}"
-        told = self._told_by(error)
+        told = _CLOSED if isinstance(error, GeneratorExit) else self._told_by(error)
         if told is None:
             self._span.failed(error, f"{where}{_first_line(error)}", at=now)
         else:

@@ -34,7 +34,7 @@ async def _stream(handler: Handler, exchange: Exchange, asked: Asked) -> str:
         await handler.sleep(f"sleep after #{number}", asked.interval)
     handler.at("write end")
     await exchange.end()
-    return f"{handler.chunks} chunks, {handler.bytes} bytes"
+    return handler.summary
 
 
 async def _slow_headers(handler: Handler, exchange: Exchange, asked: Asked) -> str:
@@ -59,7 +59,7 @@ async def _short_answer(handler: Handler, exchange: Exchange, text: str) -> str:
     handler.at("write #1")
     await exchange.answer(200, text)
     handler.accepted(len(text))
-    return f"1 chunk, {len(text)} bytes"
+    return handler.summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +193,4 @@ class HttpServer:
 
 
 def _told_by(error: BaseException, exchange: Exchange) -> Told | None:
-    if isinstance(error, GeneratorExit):
-        return Told("the closing of its coroutine")
     return exchange.told if isinstance(error, asyncio.CancelledError | Gone) else None

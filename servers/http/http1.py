@@ -65,7 +65,8 @@ class Http1(Connection):
         self.regulate()
 
     def regulate(self) -> None:
-        """Stop reading while too much waits. While reading is stopped, a FIN behind the bytes is not seen either."""
+        """Stop reading while too much waits. While reading is stopped no end of the client is seen, neither FIN nor
+        RST: the handler hears of it when it has taken enough for reading to go on."""
         waiting = len(self._h11.trailing_data[0]) if self._h11.their_state is h11.DONE else 0
         if self._exchange is not None:
             waiting += self._exchange.waiting()
@@ -77,6 +78,10 @@ class Http1(Connection):
                 self.transport.resume_reading()
 
     def _open(self, event: h11.Request) -> None:
+        if not event.http_version.startswith(b"1."):
+            # h11 takes any version, and would answer it as 1.1 (RFC 9110, 15.6.6).
+            version = event.http_version.decode()
+            raise h11.RemoteProtocolError(f"HTTP/{version} does not begin like this", error_status_hint=505)
         request = Request(
             PROTOCOL,
             event.method.decode("latin-1"),
@@ -88,7 +93,7 @@ class Http1(Connection):
         self.start(self._exchange)
 
     def _refuse(self, error: h11.RemoteProtocolError, at: Stamp) -> None:
-        self.tell_all(f"a violation of HTTP/1.1 ({error})", at)
+        self.tell_all(f"a violation of HTTP/1.1 ({str(error)[:80]})", at)
         if self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             text = f"{error}\n".encode()
             headers = [("content-type", "text/plain"), ("content-length", str(len(text))), ("connection", "close")]

@@ -58,7 +58,7 @@ class Http2(Connection):
             events = self._h2.receive_data(data)
         except ProtocolError as error:
             # h2 has a GOAWAY with the error's code ready (RFC 9113, 5.4.1).
-            self.tell_all(f"a violation of HTTP/2 ({error})", at)
+            self.tell_all(f"a violation of HTTP/2 ({type(error).__name__}: {str(error)[:80]})", at)
             self.flush()
             self.transport.close()
             return
