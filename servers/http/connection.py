@@ -43,8 +43,8 @@ class Request:
 class Exchange(ABC):
     """One request and its response. ``task`` runs the handler."""
 
-    def __init__(self, request: Request) -> None:
-        self.request = request
+    def __init__(self, connection: Connection, request: Request) -> None:
+        self._connection, self.request = connection, request
         self.told: Told | None = None
         self.task: asyncio.Task[None] | None = None
         self.head_sent = False
@@ -143,14 +143,11 @@ class Exchange(ABC):
             self.send_head(500, {"content-length": "0"})
             self.send_end()
 
-    def check(self) -> None:
-        """Raises Gone when the client is."""
-        if self.told is not None:
-            raise Gone(self.told.how)
-
-    @abstractmethod
     async def ready(self) -> None:
         """Wait until the transport takes more. Raises Gone."""
+        await self._connection.writable()
+        if self.told is not None:
+            raise Gone(self.told.how)
 
     @abstractmethod
     def send_head(self, status: int, headers: Mapping[str, str]) -> None: ...

@@ -147,34 +147,30 @@ class Http1(Connection):
 
 class Http1Exchange(Exchange):
     def __init__(self, connection: Http1, request: Request) -> None:
-        super().__init__(request)
-        self._connection = connection
+        super().__init__(connection, request)
+        self._http1 = connection
 
     def body_wanted(self) -> None:
         if not self.head_sent:
-            self._connection.ask_for_body()
+            self._http1.ask_for_body()
 
     def body_taken(self, credit: int) -> None:
         del credit
-        self._connection.regulate()
-
-    async def ready(self) -> None:
-        await self._connection.writable()
-        self.check()
+        self._http1.regulate()
 
     def send_head(self, status: int, headers: Mapping[str, str]) -> None:
         lines = list(headers.items())
-        if self._connection.body_is_open:
+        if self._http1.body_is_open:
             # The rest of the request will not be read, so the connection cannot be used again.
             lines.append(("connection", "close"))
-        self._connection.send(h11.Response(status_code=status, headers=lines))
+        self._http1.send(h11.Response(status_code=status, headers=lines))
 
     async def send_body(self, data: bytes) -> None:
-        self._connection.send(h11.Data(data=data))
+        self._http1.send(h11.Data(data=data))
 
     def send_end(self) -> None:
-        self._connection.send(h11.EndOfMessage())
-        self._connection.next_request()
+        self._http1.send(h11.EndOfMessage())
+        self._http1.next_request()
 
     def break_off(self) -> None:
-        self._connection.break_off()
+        self._http1.break_off()

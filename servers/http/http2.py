@@ -148,21 +148,17 @@ class Http2Exchange(Exchange):
     """One stream."""
 
     def __init__(self, connection: Http2, h2: H2Connection, stream_id: int, request: Request) -> None:
-        super().__init__(request)
-        self._connection, self._h2, self.stream_id = connection, h2, stream_id
+        super().__init__(connection, request)
+        self._http2, self._h2, self.stream_id = connection, h2, stream_id
 
     def body_taken(self, credit: int) -> None:
         if self.told is None:
-            self._connection.credit(self.stream_id, credit)
-            self._connection.flush()
-
-    async def ready(self) -> None:
-        await self._connection.writable()
-        self.check()
+            self._http2.credit(self.stream_id, credit)
+            self._http2.flush()
 
     def send_head(self, status: int, headers: Mapping[str, str]) -> None:
         self._h2.send_headers(self.stream_id, [(":status", str(status)), *headers.items()])
-        self._connection.flush()
+        self._http2.flush()
 
     async def send_body(self, data: bytes) -> None:
         while data:
@@ -170,9 +166,9 @@ class Http2Exchange(Exchange):
             if room > 0:
                 self._h2.send_data(self.stream_id, data[:room])
                 data = data[room:]
-                self._connection.flush()
+                self._http2.flush()
             else:
-                await self._connection.window_growth()
+                await self._http2.window_growth()
             if data:
                 await self.ready()
 
@@ -181,11 +177,11 @@ class Http2Exchange(Exchange):
         if not self._body_complete:
             # The response is complete and the rest of the request is not wanted (RFC 9113, 8.1).
             self._h2.reset_stream(self.stream_id, ErrorCodes.NO_ERROR)
-        self._connection.closed(self)
+        self._http2.closed(self)
 
     def break_off(self) -> None:
         self._h2.reset_stream(self.stream_id, ErrorCodes.INTERNAL_ERROR)
-        self._connection.closed(self)
+        self._http2.closed(self)
 
 
 def _code(code: ErrorCodes | int | None) -> str:

@@ -53,7 +53,7 @@ async def test_every_end_tells_the_handlers(end: Callable[[Servers], None]) -> N
             await servers.sent(first, 1)
             await servers.sent(second, 1)
             end(servers)
-            assert await gone(servers) < 1.5
+            assert await gone(servers) < 2.0
             await raw.rest()
             await h2.until_data(stream, 1024)
             assert await silent.rest() == b""
@@ -72,7 +72,7 @@ async def test_a_handler_that_blocks_the_loop_does_not_hold_it(end: Callable[[Se
         await raw.get("/stream?delay=0.2&interval=60&behaviour=blocking", run)
         await raw.until(b"x" * 1024)
         end(servers)
-        assert await gone(servers) < 1.5
+        assert await gone(servers) < 2.0
 
 
 async def test_a_cleanup_that_would_take_long_is_left_behind_and_named() -> None:
@@ -81,7 +81,7 @@ async def test_a_cleanup_that_would_take_long_is_left_behind_and_named() -> None
         await raw.get("/slow-headers?delay=60&behaviour=slow-cleanup:60", run)
         await servers.started(run)
         leave(servers)
-        assert await gone(servers) < 1.5
+        assert await gone(servers) < 2.0
         note = (await servers.until(lambda: servers.of(Note)))[0]
     assert note.text.startswith("servers: left behind: http/1.1 GET /slow-headers from 127.0.0.1:")
     assert note.text.endswith("at cleanup")
