@@ -66,6 +66,8 @@ class Canvas:
             return end
         cells = list(text) if text.isascii() else _cells(text)
         first, last = max(x, 0), min(end, self.columns)
+        if first >= last:
+            return end
         row = self._chars[y]
         row[first:last] = cells[first - x : last - x]
         self._mend(row, first, last)
@@ -91,6 +93,10 @@ class Canvas:
 
     def text(self, y: int) -> str:
         return "".join(self._chars[y])
+
+    def char(self, x: int, y: int) -> str:
+        """The character in a cell; a space outside."""
+        return self._chars[y][x] if 0 <= y < self.rows and 0 <= x < self.columns else " "
 
     def role(self, x: int, y: int) -> Role:
         return Role(self._roles[y][x])

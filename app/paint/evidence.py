@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 from app.paint.canvas import Canvas, Role
-from app.paint.marks import GLYPHS, ROLES
-from app.paint.text import fit, plain
+from app.paint.marks import GLYPHS, ROLES, TRIGGER
+from app.paint.text import ELLIPSIS, fit, plain, width
 from app.paint.units import figure
 from app.paint.view import View
 from probes.state import LaneState
 from probes.verdict import marks_in_order, seen
+
+_ERR, _LAYER, _STAMP, TEXT = 12, 22, 31, 38
+_MANY = 500
+
+
+class Sheet(Canvas):
+    """A canvas that is filled from the top. ``used``: rows that have something."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        super().__init__(columns, rows)
+        self.used = 1
+
+    def write(self, text: str, role: Role) -> None:
+        """Evidence in its column, on as many lines as it needs."""
+        rest, room = plain(text), max(8, self.columns - TEXT - 1)
+        while rest:
+            line = _first_line(rest, room)
+            rest = rest[len(line) :].lstrip()
+            self.put(TEXT, self.used, line, role)
+            self.used += 1
+        self.used += not text
+
+
+def _first_line(text: str, room: int) -> str:
+    """As much of ``text`` as fits, broken between words where there are any."""
+    if width(text) <= room:
+        return text
+    line = fit(text, room + 1).removesuffix(ELLIPSIS)
+    space = line.rfind(" ")
+    return line if space < room // 2 or text[len(line)] == " " else line[:space]
 
 
 def title(view: View, _rows: int) -> tuple[str, str]:
@@ -16,42 +46,42 @@ def title(view: View, _rows: int) -> tuple[str, str]:
     return ("evidence", "") if lane is None else (f"evidence · {view.selected + 1} {plain(lane.name)}", "")
 
 
-def paint_evidence(view: View, columns: int, rows: int) -> Canvas:
+def height(view: View, columns: int) -> int:
+    """Rows that all of it needs."""
+    return paint_evidence(view, columns, _MANY).used
+
+
+def paint_evidence(view: View, columns: int, rows: int) -> Sheet:
     """One line a mark: shape, time after the trigger, its error, layer, who stamped it, and the evidence in full."""
-    canvas = Canvas(columns, rows)
+    sheet = Sheet(columns, rows)
     lane = view.lane
     if lane is None or view.run.started is None:
-        canvas.put(1, 0, "no run yet", Role.DIM)
-        return canvas
-    for x, head in ((3, "after"), (13, "± error"), (23, "layer"), (33, "stamp"), (41, "evidence")):
-        canvas.put(x, 0, head, Role.DIM)
-    y = 1
+        sheet.put(1, 0, "no run yet", Role.DIM)
+        return sheet
+    for x, head in ((3, "after"), (_ERR, "± error"), (_LAYER, "layer"), (_STAMP, "stamp"), (TEXT, "evidence")):
+        sheet.put(x, 0, head, Role.DIM)
     if lane.zero is not None:
-        detail = f" {plain(lane.zero.detail)}" if lane.zero.detail else ""
-        canvas.put(1, y, "▾", Role.ZERO)
-        canvas.put(3, y, "0", Role.ZERO)
-        canvas.put(41, y, fit(f"{plain(lane.zero.cause)}{detail}", columns - 42), Role.ZERO)
-        y += 1
-    return _paint_marks(canvas, y, lane, view)
+        sheet.put(1, 1, TRIGGER, Role.ZERO)
+        sheet.put(3, 1, "0", Role.ZERO)
+        sheet.write(f"{lane.zero.cause} {lane.zero.detail}".strip(), Role.ZERO)
+    _paint_marks(sheet, lane, view)
+    if lane.lost:
+        sheet.write(f"the tap's decoder gave up: {lane.lost}", Role.ALERT)
+    return sheet
 
 
-def _paint_marks(canvas: Canvas, y: int, lane: LaneState, view: View) -> Canvas:
-    columns, tap, before = canvas.columns, view.session.tap_median_ns or 0, None
+def _paint_marks(sheet: Sheet, lane: LaneState, view: View) -> None:
+    tap, before = view.session.tap_median_ns or 0, None
+    zero = lane.zero.t if lane.zero is not None else view.run.started or 0
     for layer, mark in marks_in_order(lane):
-        known = seen(lane, layer, mark)
-        role = ROLES[mark.moment]
-        canvas.put(1, y, GLYPHS[mark.moment][not known], role)
-        zero = lane.zero.t if lane.zero is not None else view.run.started or mark.t
+        known, role, y = seen(lane, layer, mark), ROLES[mark.moment], sheet.used
+        sheet.put(1, y, GLYPHS[mark.moment][not known], role)
         # Nearer than what the tap itself costs: which of the two came first is not known.
         tie = before is not None and mark.t - before < tap
-        canvas.put(2, y, "≈" if tie else " ", Role.DIM)
-        canvas.put(3, y, figure(mark.t - zero), role)
-        canvas.put(13, y, f"± {figure(mark.err)}" if mark.err else "", Role.DIM)
-        canvas.put(23, y, layer, Role.TEXT)
-        canvas.put(33, y, mark.stamp, Role.DIM)
-        text = plain(mark.evidence) if known else f"only claimed: {plain(mark.evidence)}"
-        canvas.put(41, y, fit(text, columns - 42), Role.TEXT)
-        before, y = mark.t, y + 1
-    if lane.lost:
-        canvas.put(1, y, fit(f"the tap's decoder gave up: {plain(lane.lost)}", columns - 2), Role.ALERT)
-    return canvas
+        sheet.put(2, y, "≈" if tie else " ", Role.DIM)
+        sheet.put(3, y, figure(mark.t - zero), role)
+        sheet.put(_ERR, y, f"± {figure(mark.err)}" if mark.err else "", Role.DIM)
+        sheet.put(_LAYER, y, layer, Role.TEXT)
+        sheet.put(_STAMP, y, mark.stamp, Role.DIM)
+        sheet.write(mark.evidence if known else f"only claimed: {mark.evidence}", Role.TEXT)
+        before = mark.t

@@ -95,7 +95,7 @@ def _paint_graph(canvas: Canvas, y: int, lane: LaneState, view: View, *, spread:
     for index, state in enumerate(RIGHT):
         line = y + 1 + index * step
         _paint_node(canvas, right, line, state, lane, view)
-        canvas.put(bus, line, _JOINED[canvas.text(line)[bus]], Role.FRAME)
+        canvas.put(bus, line, _JOINED.get(canvas.char(bus, line), "├"), Role.FRAME)
         canvas.put(bus + 1, line, "▸", Role.FRAME)
     return y + 3 * step + 1
 
@@ -109,12 +109,8 @@ def _paint_node(canvas: Canvas, x: int, y: int, state: State, lane: LaneState, v
     sides = (lane.client, lane.server)
     for offset, (letter, machine) in enumerate(zip("cs", sides, strict=True)):
         if machine.state is state:
-            canvas.put(
-                x + offset,
-                y,
-                letter,
-                Role.LIT_ALERT if letter == "s" and _undead(state, lane, view.now) else _LIT[state],
-            )
+            dead = letter == "s" and _undead(state, lane, view.now)
+            canvas.put(x + offset, y, letter, Role.LIT_ALERT if dead else _LIT[state])
         elif _passed(machine, state):
             canvas.put(x + offset, y, "·", Role.DIM)
     here = any(machine.state is state for machine in sides)

@@ -8,7 +8,7 @@ the axis ends, they stand left of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.paint.axis import Axis
 from app.paint.canvas import Canvas, Role
@@ -25,25 +25,47 @@ GLYPHS: dict[Moment, tuple[str, str]] = {
 """Filled when it was seen, hollow when only a library says so."""
 
 ROLES = {Moment.DONE: Role.DONE, Moment.INTERRUPT: Role.INTERRUPT, Moment.CLEANUP: Role.CLEANUP}
-_RANK = {Moment.INTERRUPT: 0, Moment.DONE: 1, Moment.CLEANUP: 2}
+TRIGGER = "▾"
+_RANK = {Moment.INTERRUPT: 1, Moment.DONE: 2, Moment.CLEANUP: 3}
+"""Which words are worth most when not all fit; a lane's own trigger comes before them all."""
+
 _SHORTEST = 6
-_ENOUGH = 14
+_ENOUGH = 12
 """Words of which fewer cells than this can be shown wait for the next mark."""
 SEPARATOR = " · "
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A mark in its column. ``at``: ns after the trigger."""
+class Shown(NamedTuple):
+    """A mark of a row. ``trigger``: the lane's own timer, which stands at zero with its cause."""
 
     mark: Mark
+    seen: bool = True
+    trigger: bool = False
+
+    @property
+    def glyph(self) -> str:
+        return TRIGGER if self.trigger else GLYPHS[self.mark.moment][not self.seen]
+
+    @property
+    def role(self) -> Role:
+        return Role.ZERO if self.trigger else ROLES[self.mark.moment]
+
+
+class Placed(NamedTuple):
+    """A mark in its column. ``at``: ns after the trigger."""
+
+    shown: Shown
     column: int
-    seen: bool
     at: int
 
 
-Words = tuple[Moment, str, str]
-"""Whose, what, and its figure."""
+class Words(NamedTuple):
+    """What stands beside a mark. ``figure``: its time after the trigger, where there is room for it too."""
+
+    rank: int
+    role: Role
+    text: str
+    figure: str
 
 
 def short(evidence: str) -> str:
@@ -51,82 +73,72 @@ def short(evidence: str) -> str:
     return plain(evidence).replace(TO_SERVER, "→").replace(TO_CLIENT, "←")
 
 
-def place(marks: Sequence[tuple[Mark, bool]], axis: Axis, zero: int) -> list[Placed]:
-    """``marks`` with whether each was seen, in the order of time, to columns of their own."""
+def place(marks: Sequence[Shown], axis: Axis, zero: int) -> list[Placed]:
+    """``marks`` in the order of time, to columns of their own."""
     columns: list[int] = []
-    for mark, _ in marks:
-        wanted = axis.column(mark.t - zero)
+    for shown in marks:
+        wanted = axis.column(shown.mark.t - zero)
         columns.append(max(wanted, columns[-1] + 1) if columns else wanted)
     for index in range(len(columns) - 1, -1, -1):
         columns[index] = min(columns[index], axis.right - len(columns) + index)
-    return [Placed(mark, column, seen, mark.t - zero) for (mark, seen), column in zip(marks, columns, strict=True)]
+    return [Placed(shown, column, shown.mark.t - zero) for shown, column in zip(marks, columns, strict=True)]
 
 
 def draw(canvas: Canvas, y: int, placed: Sequence[Placed], axis: Axis) -> None:
     """Words first, then the marks, which nothing may cover."""
     waiting: list[Words] = []
+    first = free = axis.zero
     for index, each in enumerate(placed):
-        last = index + 1 == len(placed)
-        waiting.append(_words(each))
-        room = (axis.right if last else placed[index + 1].column - 1) - each.column - 2
-        if last:
-            _last_words(canvas, y, waiting, each, placed, axis, room)
-        elif room >= min(_ENOUGH, _length(waiting)):
+        first = first if waiting else each.column
+        waiting += _words(each)
+        if index + 1 == len(placed):
+            _last_words(canvas, y, waiting, (first, each.column), free, axis)
+        elif (room := placed[index + 1].column - each.column - 3) >= min(_ENOUGH, _length(waiting)):
             _write(canvas, each.column + 1, y, waiting, room, closing=True)
-            waiting = []
+            waiting, free = [], placed[index + 1].column - 1
     for each in placed:
-        canvas.put(each.column, y, GLYPHS[each.mark.moment][not each.seen], ROLES[each.mark.moment])
+        canvas.put(each.column, y, each.shown.glyph, each.shown.role)
 
 
-def _words(each: Placed) -> Words:
-    says = "" if each.seen or each.mark.moment is not Moment.DONE else "says "
-    return each.mark.moment, says + short(each.mark.evidence), figure(each.at) if each.at else ""
+def _words(each: Placed) -> list[Words]:
+    mark, seen, trigger = each.shown
+    if not mark.evidence:
+        return []
+    says = "" if seen or mark.moment is not Moment.DONE else "says "
+    rank = 0 if trigger else _RANK[mark.moment]
+    return [Words(rank, each.shown.role, says + short(mark.evidence), "" if trigger else figure(each.at))]
 
 
-def _last_words(
-    canvas: Canvas, y: int, words: list[Words], last: Placed, placed: Sequence[Placed], axis: Axis, room: int
-) -> None:
-    needed = _length(words)
-    cluster = _cluster_start(placed)
-    before = max((each.column for each in placed if each.column < cluster), default=axis.zero)
-    if needed > room and cluster - before - 4 >= needed:
-        _write(canvas, cluster - needed - 2, y, words, needed, closing=True)
+def _last_words(canvas: Canvas, y: int, words: list[Words], cluster: tuple[int, int], free: int, axis: Axis) -> None:
+    """Right of the last mark; left of the marks they belong to when there they fit and right of them they do not."""
+    needed, room = _length(words), axis.right - cluster[1] - 2
+    if needed > room and cluster[0] - free - 4 >= needed:
+        _write(canvas, cluster[0] - needed - 2, y, words, needed, closing=True)
     elif room >= 3:
-        _write(canvas, last.column + 1, y, words, room, closing=False)
-
-
-def _cluster_start(placed: Sequence[Placed]) -> int:
-    """The first column of the marks that share the last mark's words."""
-    first = placed[-1].column
-    for each in reversed(placed[:-1]):
-        if first - each.column - 3 >= min(_ENOUGH, _length([_words(each)])):
-            break
-        first = each.column
-    return first
+        _write(canvas, cluster[1] + 1, y, words, room, closing=False)
 
 
 def _length(words: Sequence[Words]) -> int:
-    words = [each for each in words if each[1]]
-    return sum(width(text) for _, text, _ in words) + len(SEPARATOR) * (len(words) - 1)
+    return sum(width(each.text) for each in words) + len(SEPARATOR) * (len(words) - 1)
 
 
 def _write(canvas: Canvas, x: int, y: int, words: Sequence[Words], room: int, *, closing: bool) -> None:
     """``words`` from column ``x`` after a space, the most important first where not all fit."""
-    words = [each for each in words if each[1]]
     if not words:
         return
-    # Of two interrupts the later one is the one that really stopped it.
-    ordered = words if _length(words) <= room else sorted(reversed(words), key=lambda each: _RANK[each[0]])
-    figures = _length(words) + sum(width(at) + 2 for _, _, at in words) <= room
+    figures = _length(words) + sum(width(each.figure) + 2 for each in words) <= room
+    if _length(words) > room:
+        # Of two interrupts the later one is the one that really stopped it.
+        words = [each for _, each in sorted(enumerate(words), key=lambda pair: (pair[1].rank, -pair[0]))]
     end = room + x + 1
     x = canvas.put(x, y, " ")
-    for index, (moment, text, at) in enumerate(ordered):
+    for index, each in enumerate(words):
         if index:
             if end - x < len(SEPARATOR) + _SHORTEST:
                 break
             x = canvas.put(x, y, SEPARATOR, Role.DIM)
-        x = canvas.put(x, y, fit(text, end - x), ROLES[moment])
-        if figures and at:
-            x = canvas.put(x, y, f"  {at}", Role.DIM)
+        x = canvas.put(x, y, fit(each.text, end - x), each.role)
+        if figures and each.figure:
+            x = canvas.put(x, y, f"  {each.figure}", Role.DIM)
     if closing:
         canvas.put(x, y, " ")

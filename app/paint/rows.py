@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from app.paint.axis import Axis
 from app.paint.canvas import Canvas, Role
-from app.paint.marks import SEPARATOR, draw, place
+from app.paint.marks import SEPARATOR, Shown, draw, place
 from app.paint.text import first_that_fits, fit, plain, width
 from app.paint.units import figure, residue_text, size
 from probes.events import Layer
 from probes.state import LaneState, LayerState, Mark, Moment, RunState
 from probes.verdict import Zombie, interrupt, seen, zombie
 
-BAR, WIRE, ZOMBIE, TRIGGER = "━", "┅", "▒", "▾"
+BAR, WIRE, ZOMBIE = "━", "┅", "▒"
 
 
 class _Row(NamedTuple):
@@ -55,10 +55,8 @@ def paint_row(
     if row.zero is None:
         _while_armed(row, main)
         return
-    marks = sorted(_marks(lane, layers), key=lambda pair: pair[0].t)
+    marks = sorted(_marks(lane, layers), key=lambda shown: shown.mark.t)
     draw(canvas, y, place(marks, axis, row.zero), axis)
-    if lane.zero is not None and lane.zero.own and "caller" in layers:
-        canvas.put(axis.zero, y, TRIGGER, Role.ZERO)
     _aftermath(row, main, dead, bool(lane.layer(main.layer).marks))
 
 
@@ -67,15 +65,14 @@ def zero_of(lane: LaneState, run: RunState) -> int | None:
     return None if zero is None else zero.t
 
 
-def _marks(lane: LaneState, layers: Sequence[Layer]) -> list[tuple[Mark, bool]]:
-    marks = [(mark, seen(lane, layer, mark)) for layer in layers for mark in lane.layer(layer).marks]
+def _marks(lane: LaneState, layers: Sequence[Layer]) -> list[Shown]:
+    marks = [Shown(mark, seen(lane, layer, mark)) for layer in layers for mark in lane.layer(layer).marks]
     if "caller" in layers and len(layers) > 1:
         # Two layers in one row: the client's words are worth more than the caller's.
         own = lane.layer("caller").marks
-        marks = [(replace(mark, evidence=""), known) if mark in own else (mark, known) for mark, known in marks]
+        marks = [Shown(replace(each.mark, evidence=""), each.seen) if each.mark in own else each for each in marks]
     if lane.zero is not None and lane.zero.own and "caller" in layers:
-        # Its own timer fired: the cause stands at its zero, as the first words of the row.
-        marks.insert(0, (Mark(Moment.DONE, lane.zero.t, 0, lane.zero.cause), True))
+        marks.insert(0, Shown(Mark(Moment.DONE, lane.zero.t, 0, lane.zero.cause), trigger=True))
     return marks
 
 
@@ -87,15 +84,21 @@ def _bar(row: _Row, main: LayerState, dead: Zombie) -> None:
         return
     start, told = row.column(main.started), _told(row, main, dead)
     char = WIRE if main.layer == "wire" else BAR
-    over = told if main.ended is None else max(told, main.ended)
-    until = row.now if main.ended is None else main.ended
     end = row.column(told) + (told >= row.now)
     row.canvas.fill(start, end, row.y, char, Role.RUNNING)
-    if main.first(Moment.DONE) is not None and until > told:
+    if main.first(Moment.DONE) is not None and (over := _over(row, main)) > told:
         # It knows and is not through yet: a handler in its finally, a task that ends.
-        row.canvas.fill(end, row.column(over if main.ended is not None else row.now) + 1, row.y, char, Role.DONE)
+        row.canvas.fill(end, row.column(over) + 1, row.y, char, Role.DONE)
     if row.zero is not None and start <= row.axis.zero < row.column(told):
         row.canvas.put(row.axis.zero, row.y, "┿" if main.layer != "wire" else "┼", Role.ZERO)
+
+
+def _over(row: _Row, main: LayerState) -> int:
+    """When there was nothing left to do: the end of the work, or its cleanup after that."""
+    if main.ended is None:
+        return row.now
+    cleaned = main.last(Moment.CLEANUP)
+    return main.ended if cleaned is None else max(main.ended, cleaned.t)
 
 
 def _told(row: _Row, main: LayerState, dead: Zombie) -> int:
@@ -185,8 +188,10 @@ def _going_on(lane: LaneState, main: LayerState) -> str:
         case "client":
             return f"{chunks.read} read" if chunks.read else "awaiting"
         case "wire":
-            conns = f"connection {', '.join(map(str, lane.conns))}" if lane.conns else "no connection"
-            return f"{chunks.on_wire} passed{SEPARATOR}{size(lane.body)}{SEPARATOR}{conns}" if lane.body else conns
+            # A connection that an earlier run opened is not named: this run has not seen it open.
+            conns = [f"connection {', '.join(map(str, lane.conns))}"] if lane.conns else []
+            passed = [f"{chunks.on_wire} passed", size(lane.body)] if lane.body else ["no body yet"]
+            return SEPARATOR.join(passed + conns)
         case "server":
             return "" if chunks.accepted is None else f"{chunks.accepted} accepted"
         case _:

@@ -153,6 +153,6 @@ COLUMNS = (
     Column("■ I/O", 9, 11, Role.INTERRUPT, _moment(Moment.INTERRUPT, Role.INTERRUPT)),
     Column("● cleanup", 10, 12, Role.CLEANUP, _moment(Moment.CLEANUP, Role.CLEANUP)),
     Column("▒ zombie", 10, 18, Role.DIM, _zombie),
-    Column("residue", 11, 16, Role.DIM, _residue),
+    Column("residue", 11, 23, Role.DIM, _residue),
     Column("verdict", 18, 20, Role.DIM, _verdict),
 )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from app.paint import starting
 from app.paint.axis import Axis
 from app.paint.canvas import Canvas, Role
-from app.paint.rows import TRIGGER, paint_row, zero_of
+from app.paint.marks import TRIGGER
+from app.paint.rows import paint_row, zero_of
 from app.paint.text import fit, plain, width
 from app.paint.units import figure
 from app.paint.view import View

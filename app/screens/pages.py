@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 
 from app.actions import help_lines
 from app.paint.canvas import Canvas
+from app.paint.evidence import height as evidence_height
 from app.paint.evidence import paint_evidence
 from app.paint.evidence import title as evidence_title
 from app.paint.frame import frame
@@ -129,8 +130,6 @@ class EvidenceScreen(Dialog[None]):
         yield Panel(paint_evidence, evidence_title, id="sheet")
 
     def on_mount(self) -> None:
-        lane = self._view.lane
-        marks = sum(len(row.marks) for row in lane.layers) if lane is not None else 0
         panel = self.query_one("#sheet", Panel)
-        panel.styles.height = marks + 6
+        panel.styles.height = evidence_height(self._view, min(116, self.app.size.width) - 2) + 2
         self.call_after_refresh(panel.show, self._view)

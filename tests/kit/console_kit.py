@@ -6,12 +6,14 @@ and servers give them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from app import commands
+from app.paint.view import View
 from app.settings import RunSettings
+from app.source import LiveSource, view_of
 from probes import events as ev
 from probes.clock import Clock, Stamp
 from probes.events import TO_CLIENT, TO_SERVER, Event, LanePlan
@@ -247,6 +249,13 @@ class Told:
     def _next(self) -> int:
         self._span += 1
         return self._span
+
+
+def view(events: Iterable[Event], now: int = 0, *, selected: int = 0, plan: RunSettings | None = None) -> View:
+    """The picture at ``now``; a run that has ended as it stood at its end."""
+    source = LiveSource(plan or settings(), lambda: now)
+    source.feed(events)
+    return view_of(source, selected)
 
 
 def ready() -> Sequence[Event]:

@@ -1,0 +1,125 @@
+"""The dialog for timeouts: typed, stepped, checked, reset, and in force for the next run."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from textual.widget import Widget
+from textual.widgets import Label
+
+from app import commands
+from app.screens.live import LiveScreen
+from app.screens.timeouts import Field, TimeoutsScreen
+from tests.kit import console_kit as kit
+from tests.pilot.conftest import Console, Open
+
+W = TypeVar("W", bound=Widget)
+
+
+def field(it: Console, lane: str, name: str) -> Field:
+    return next(each for each in it.app.screen.query(Field) if (each.lane, each.timeout) == (lane, name))
+
+
+async def type_in(it: Console, lane: str, name: str, text: str) -> None:
+    target = field(it, lane, name)
+    target.focus()
+    await it.pilot.pause()
+    target.value = ""
+    await it.pilot.press(*text)
+
+
+def problem(it: Console) -> str:
+    return str(it.app.screen.query_one("#problem", Label).render()).strip()
+
+
+async def opened(it: Console) -> None:
+    await it.say(kit.ready())
+    await it.press("t")
+    assert isinstance(it.app.screen, TimeoutsScreen)
+
+
+async def test_every_timeout_of_every_lane_and_the_scopes_is_there(console: Open) -> None:
+    async with console() as it:
+        await opened(it)
+        fields = [(each.lane, each.timeout, each.value) for each in it.app.screen.query(Field)]
+        assert len(fields) == 12
+        assert fields[0] == ("", "deadline", "none")
+        assert ("http/1.1", "read", "2s") in fields
+
+
+async def test_what_was_typed_is_in_the_next_start(console: Open) -> None:
+    async with console() as it:
+        await opened(it)
+        await type_in(it, "http/2", "read", "250ms")
+        await type_in(it, "", "deadline", "1.5s")
+        await type_in(it, "http/1.1", "read", "none")
+        await it.press("enter")
+        assert isinstance(it.app.screen, LiveScreen)
+        assert "250 ms" in it.text("timeouts")
+        await it.press("enter")
+        (start,) = it.handle.sent
+        assert isinstance(start, commands.Start)
+        assert start.deadline == 1.5
+        assert [plan.timeouts.get("read") for plan in start.lanes] == [None, None, 0.25, None]
+
+
+async def test_a_wrong_time_is_said_in_one_line_and_not_applied(console: Open) -> None:
+    async with console() as it:
+        await opened(it)
+        await type_in(it, "grpc", "deadline", "250")
+        assert problem(it) == 'grpc deadline: \'250\' has no unit: write "250ms" or "250s"'
+        await it.press("enter")
+        assert isinstance(it.app.screen, TimeoutsScreen)
+        await type_in(it, "grpc", "deadline", "250ms")
+        assert problem(it) == ""
+        await it.press("enter")
+        assert it.app.scope.live.settings.lanes[0].timeouts == {"deadline": 0.25}
+
+
+async def test_plus_and_minus_go_in_steps(console: Open) -> None:
+    async with console() as it:
+        await opened(it)
+        field(it, "http/1.1", "connect").focus()
+        await it.pilot.press("plus")
+        assert field(it, "http/1.1", "connect").value == "1s"
+        await it.pilot.press("minus", "minus")
+        assert field(it, "http/1.1", "connect").value == "200ms"
+
+
+async def test_the_arrow_keys_go_from_one_to_the_next(console: Open) -> None:
+    async with console() as it:
+        await opened(it)
+        await it.pilot.press("down", "down")
+        assert it.app.focused is field(it, "http/1.1", "connect")
+        await it.pilot.press("up")
+        assert it.app.focused is field(it, "grpc", "deadline")
+
+
+async def test_reset_goes_back_to_the_scenario(console: Open) -> None:
+    async with console() as it:
+        await opened(it)
+        await type_in(it, "http/2", "read", "9s")
+        await it.press("enter", "t")
+        assert field(it, "http/2", "read").value == "9s"
+        await it.pilot.press("ctrl+r")
+        assert field(it, "http/2", "read").value == "2s"
+        await it.press("enter")
+        assert [(lane, name, value) for lane, name, value in it.app.scope.live.settings.timeouts() if value] == [
+            (lane, name, value) for lane, name, value in kit.settings().timeouts() if value
+        ]
+
+
+async def test_escape_leaves_everything_as_it_was(console: Open) -> None:
+    async with console() as it:
+        await opened(it)
+        await type_in(it, "http/2", "read", "9s")
+        await it.press("escape")
+        assert it.app.scope.live.settings == kit.settings()
+
+
+async def test_it_fits_the_smallest_screen(console: Open) -> None:
+    async with console(size=(80, 24)) as it:
+        await opened(it)
+        form = it.app.screen.query_one("#form")
+        assert form.region.bottom <= 24
+        assert form.max_scroll_y == 0

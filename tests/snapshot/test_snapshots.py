@@ -1,0 +1,48 @@
+"""Few pictures of the whole screen, for what no assertion on cells can judge. ``pytest --snapshot-update`` renews them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from app.console import CancelloscopeApp, ConsoleApp, ReplayApp
+from probes.replay import Player
+from tests.kit import console_kit as kit
+from tests.kit.console_kit import ManualClock, RecordingHandle, Told
+
+Compare = Callable[..., bool]
+
+
+def live() -> CancelloscopeApp:
+    return CancelloscopeApp(RecordingHandle, kit.settings(), clock=ManualClock(Told().zero), ticker=False)
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    app = pilot.app
+    assert isinstance(app, CancelloscopeApp)
+    await pilot.pause()
+    app.on_events(list(kit.settled()))
+    await pilot.press("down", "down")
+    app.scope.draw()
+    await pilot.pause()
+
+
+async def in_the_middle(pilot: Pilot[None]) -> None:
+    app = pilot.app
+    assert isinstance(app, ConsoleApp)
+    await pilot.press(*["right_square_bracket"] * 9)
+    app.scope.draw()  # type: ignore[attr-defined]
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
+def test_a_settled_run(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(live(), run_before=settled, terminal_size=size)
+
+
+def test_a_replay_in_the_middle(snap_compare: Compare) -> None:
+    app = ReplayApp(Player(kit.settled()), Path("session.jsonl"), clock=ManualClock(0), ticker=False)
+    assert snap_compare(app, run_before=in_the_middle, terminal_size=(100, 30))
