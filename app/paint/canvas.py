@@ -7,14 +7,14 @@ found by a regular expression over the bytes of a row, so a frame costs little P
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum, auto
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from app.paint.text import width
+from app.paint.text import split, width
 
 
 class Role(IntEnum):
@@ -58,19 +58,23 @@ class Canvas:
         self.columns, self.rows = max(0, columns), max(0, rows)
         self._chars = [[" "] * self.columns for _ in range(self.rows)]
         self._roles = [bytearray(self.columns) for _ in range(self.rows)]
+        self._wide = False
+        """Whether a character was written that is two cells wide: its second cell holds an empty string."""
 
     def put(self, x: int, y: int, text: str, role: Role = Role.TEXT) -> int:
         """Write ``text`` from column ``x``; returns the column after it."""
-        end = x + width(text)
-        if not 0 <= y < self.rows or x >= self.columns or end <= 0:
+        cells = text if text.isascii() else split(text)
+        end = x + len(cells)
+        if not 0 <= y < self.rows:
             return end
-        cells = list(text) if text.isascii() else _cells(text)
         first, last = max(x, 0), min(end, self.columns)
         if first >= last:
             return end
         row = self._chars[y]
-        row[first:last] = cells[first - x : last - x]
-        self._mend(row, first, last)
+        row[first:last] = cells if end - x == last - first else cells[first - x : last - x]
+        self._wide = self._wide or len(cells) > len(text)
+        if self._wide:
+            self._mend(row, first, last)
         self._roles[y][first:last] = bytes((role,)) * (last - first)
         return end
 
@@ -87,9 +91,16 @@ class Canvas:
 
     def paste(self, other: Canvas, x: int, y: int) -> None:
         """Copy all of ``other`` with its corner at ``x``, ``y``; it must fit in the width."""
+        self._wide = self._wide or other._wide
         for line in range(min(other.rows, self.rows - y)):
             self._chars[y + line][x : x + other.columns] = other._chars[line]
             self._roles[y + line][x : x + other.columns] = other._roles[line]
+
+    def repeat(self, y: int) -> None:
+        """Make every row below ``y`` like it."""
+        for line in range(y + 1, self.rows):
+            self._chars[line][:] = self._chars[y]
+            self._roles[line][:] = self._roles[y]
 
     def text(self, y: int) -> str:
         return "".join(self._chars[y])
@@ -101,20 +112,37 @@ class Canvas:
     def role(self, x: int, y: int) -> Role:
         return Role(self._roles[y][x])
 
-    def strips(self, palette: Palette) -> list[Strip]:
-        return [self._strip(y, palette) for y in range(self.rows)]
+    def strips(self, palette: Palette, before: Canvas | None = None, drawn: Sequence[Strip] = ()) -> list[Strip]:
+        """One strip a row. A row that is as in ``before``, whose strips are ``drawn``, keeps its strip."""
+        styles = [palette[role] for role in Role]
+        if before is None or before.columns != self.columns or before.rows != self.rows:
+            drawn = ()
+        strips: list[Strip] = []
+        for y in range(self.rows):
+            if drawn and before is not None and self._same(y, before, y):
+                strips.append(drawn[y])
+            elif y and self._same(y, self, y - 1):
+                strips.append(strips[-1])
+            else:
+                strips.append(self._strip(y, styles))
+        return strips
 
-    def _strip(self, y: int, palette: Palette) -> Strip:
-        chars = self._chars[y]
+    def _same(self, y: int, other: Canvas, line: int) -> bool:
+        return self._roles[y] == other._roles[line] and self._chars[y] == other._chars[line]
+
+    def _strip(self, y: int, styles: list[Style]) -> Strip:
+        # Slicing one string is cheaper than joining pieces, but only where a cell is a character.
+        cells = self._chars[y] if self._wide else "".join(self._chars[y])
+        roles = self._roles[y]
         segments = [
-            Segment("".join(chars[match.start() : match.end()]), palette[Role(match.group(1)[0])])
-            for match in _RUNS.finditer(self._roles[y])
+            Segment("".join(cells[start:end]) if self._wide else str(cells[start:end]), styles[roles[start]])
+            for start, end in (match.span() for match in _RUNS.finditer(roles))
         ]
         return Strip(segments, self.columns)
 
     @staticmethod
     def _mend(row: list[str], first: int, last: int) -> None:
-        """Leave no half of a character that is two cells wide: its second cell holds an empty string."""
+        """Leave no half of a character that is two cells wide."""
         if row[first] == "" and (first == 0 or width(row[first - 1]) < 2):
             row[first] = " "
         if first and width(row[first - 1]) > 1 and row[first] != "":
@@ -123,11 +151,3 @@ class Canvas:
             row[last] = " "
         if width(row[last - 1]) > 1 and (last >= len(row) or row[last] != ""):
             row[last - 1] = " "
-
-
-def _cells(text: str) -> list[str]:
-    cells: list[str] = []
-    for char in text:
-        cells.append(char)
-        cells.extend([""] * (width(char) - 1))
-    return cells

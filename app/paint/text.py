@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rich.cells import cell_len
 
 ELLIPSIS = "…"
@@ -18,9 +20,19 @@ def _shown(char: str) -> bool:
     return char.isprintable() and cell_len(char) > 0
 
 
+@lru_cache(maxsize=4096)
+def split(text: str) -> tuple[str, ...]:
+    """``text`` cell by cell: a character that is two cells wide is followed by an empty string."""
+    cells: list[str] = []
+    for char in text:
+        cells.append(char)
+        cells.extend([""] * (cell_len(char) - 1))
+    return tuple(cells)
+
+
 def width(text: str) -> int:
     """Cells."""
-    return len(text) if text.isascii() else cell_len(text)
+    return len(text) if text.isascii() else len(split(text))
 
 
 def fit(text: str, cells: int) -> str:

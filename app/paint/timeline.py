@@ -74,8 +74,8 @@ def paint_timeline(view: View, columns: int, rows: int) -> Canvas:
     axis = axis_of(view.run, view.now, 2 + names + 9, columns - 1)
     _paint_header(canvas, view, axis)
     layout = plan(len(view.run.lanes), rows - 1, view.selected)
-    for y in range(1, rows):
-        _paint_grid(canvas, y, axis)
+    _paint_grid(canvas, 1, axis)
+    canvas.repeat(1)
     y = 1
     for index in range(layout.first, layout.first + layout.count):
         _paint_lane(canvas, y, view, index, axis, layout, names)

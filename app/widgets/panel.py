@@ -27,6 +27,7 @@ class Canvassed(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
+        self._canvas: Canvas | None = None
         self._strips: list[Strip] = []
         self._palette: dict[Role, Style] = {}
 
@@ -40,14 +41,15 @@ class Canvassed(Widget):
             return
         if not self._palette:
             self._palette = {role: self.get_component_rich_style(role_class(role)) for role in Role}
-        before, width = self._strips, self.size.width
-        self._strips = self.make_canvas(width, self.size.height).strips(self._palette)
-        if len(before) != len(self._strips) or (before and before[0].cell_length != width):
+        before, drawn = self._canvas, self._strips
+        self._canvas = canvas = self.make_canvas(*self.size)
+        self._strips = canvas.strips(self._palette, before, drawn)
+        if before is None or (before.columns, before.rows) != (canvas.columns, canvas.rows):
             self.refresh()
             return
-        changed = [y for y, pair in enumerate(zip(before, self._strips, strict=True)) if pair[0] != pair[1]]
+        changed = [y for y, strip in enumerate(self._strips) if strip is not drawn[y]]
         if changed:
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
+            self.refresh(*(Region(0, y, canvas.columns, 1) for y in changed))
 
     def render_line(self, y: int) -> Strip:
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
@@ -59,7 +61,7 @@ class Canvassed(Widget):
         """The theme changed: every colour is asked for again."""
         super().notify_style_update()
         self._palette = {}
-        self._strips = []
+        self._canvas, self._strips = None, []
         self.call_later(self.redraw)
 
 

@@ -1,4 +1,7 @@
-"""Few pictures of the whole screen, for what no assertion on cells can judge. ``pytest --snapshot-update`` renews them."""
+"""Few pictures of the whole screen, for what no assertion on cells can judge.
+
+``pytest --snapshot-update`` renews them.
+"""
 
 from __future__ import annotations
 

@@ -86,3 +86,19 @@ def test_text_fits_and_says_where_it_was_cut(text: str, cells: int) -> None:
 def test_the_longest_that_fits_is_taken() -> None:
     assert first_that_fits(6, "zombie 940 ms", "zombie", "z") == "zombie"
     assert first_that_fits(3, "zombie 940 ms", "zombie") == "zo…"
+
+
+def test_rows_that_did_not_change_keep_their_strips() -> None:
+    before, after = Canvas(5, 3), Canvas(5, 3)
+    for canvas, word in ((before, "old"), (after, "new")):
+        canvas.put(0, 0, "same")
+        canvas.put(0, 1, word)
+    drawn = before.strips(PALETTE)
+    strips = after.strips(PALETTE, before, drawn)
+    assert [new is old for new, old in zip(strips, drawn, strict=True)] == [True, False, True]
+    assert strips[1].text == "new  "
+
+
+def test_another_size_keeps_nothing() -> None:
+    before, after = Canvas(5, 1), Canvas(6, 1)
+    assert after.strips(PALETTE, before, before.strips(PALETTE))[0].text == " " * 6
