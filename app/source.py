@@ -14,6 +14,9 @@ from probes.events import Event
 from probes.runlog import SessionLog
 from probes.state import RunState, SessionState
 
+HISTORY = 50
+"""How many runs a median is taken over, at most: it is taken again for every frame."""
+
 FLASH_NS = 400_000_000
 """How long a transition of the machine flashes, in wall time."""
 
@@ -42,7 +45,7 @@ HandleFactory = Callable[[Callable[[list[Event]], None]], LabHandle]
 
 
 class Source(Protocol):
-    """``now``: ns on the clock of the events. ``run``: the run that is shown; ``history``: all runs that ended."""
+    """``now``: ns on the clock of the events. ``run``: the one that is shown. ``history``: the last that settled."""
 
     @property
     def mode(self) -> Literal["live", "replay"]: ...
@@ -231,5 +234,5 @@ class ReplaySource:
 
 
 def _ended(log: SessionLog) -> Sequence[RunState]:
-    runs = (log.run(number) for number in log.runs)
+    runs = (log.run(number) for number in [*log.runs][-HISTORY:])
     return [run for run in runs if run.outcome == "settled"]

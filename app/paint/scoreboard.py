@@ -101,7 +101,7 @@ def _paint_median(canvas: Canvas, y: int, view: View, places: list[tuple[Column,
     for (moment, _), (_, x, _) in zip(_MOMENTS, places[1:], strict=False):
         found = [ns for run in view.history if (ns := judge.skew(run, moment)) is not None]
         canvas.put(x, y, figure(round(median(found))) if found else NONE, Role.DIM)
-    canvas.put(places[4][1], y, "median skew of this session's runs", Role.DIM)
+    canvas.put(places[4][1], y, f"median skew of the last {len(view.history)} runs", Role.DIM)
 
 
 # --- cells --------------------------------------------------------------------------------------------

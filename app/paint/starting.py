@@ -20,7 +20,7 @@ def paint_starting(view: View, columns: int, rows: int) -> Canvas:
     """The lanes to come, each part of the lab with its state, and the next key; in the middle."""
     canvas = Canvas(columns, rows)
     parts, lanes = _parts(view), view.settings.lanes
-    x = max(2, (columns - max(44, width(view.title) + 2)) // 2)
+    x = max(2, (columns - max(56, width(view.title) + 2)) // 2)
     y = max(0, (rows - len(parts) - len(lanes) - 6) // 2)
     canvas.put(x, y, fit(plain(view.title), columns - x), Role.STRONG)
     for index, plan in enumerate(lanes, start=1):

@@ -98,9 +98,8 @@ class LiveScreen(ScopeScreen):
     def action_record(self) -> None:
         try:
             if self.handle.recording is not None:
-                path = self.handle.recording
+                self.say(f"recorded in {self.handle.recording.name}")
                 self.handle.stop_recording()
-                self.say(f"recorded in {path.name}")
             else:
                 self.say(f"recording in {self.handle.start_recording(None).name}")
         except (RecordingError, OSError) as error:
@@ -110,6 +109,8 @@ class LiveScreen(ScopeScreen):
     def follow_recording(self) -> None:
         """What the handle says of the recording is what is shown: it may end by itself, when a disk is full."""
         path = self.handle.recording
+        if path is None and self.live.recording and self.handle.recording_error:
+            self.say(self.handle.recording_error, "error")
         self.live.recording = None if path is None else str(path)
         self.changed()
 

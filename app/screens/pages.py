@@ -54,7 +54,8 @@ class Reader(Canvassed):
             return canvas
 
         last = min(len(self.lines), self.top + rows - 2)
-        where = f"{self.top + 1} to {last} of {len(self.lines)}" if len(self.lines) > rows - 2 else "esc closes"
+        scrolls = len(self.lines) > rows - 2
+        where = f"{self.top + 1} to {last} of {len(self.lines)}, arrows scroll" if scrolls else "esc closes"
         return frame(inside, (self._heading, where), "box", columns, rows)
 
 

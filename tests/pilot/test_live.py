@@ -15,6 +15,7 @@ from app.screens.pages import EvidenceScreen, HelpScreen, LogScreen
 from app.screens.replay import ReplayScreen
 from app.screens.timeouts import TimeoutsScreen
 from probes import events as ev
+from probes.record import RecordingError
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import Told
 from tests.pilot.conftest import Open
@@ -177,6 +178,29 @@ async def test_a_recording_that_ended_by_itself_is_not_shown_as_one(console: Ope
         await it.press("r")
         it.handle.recording = None
         await it.say(kit.ready())
+        assert "REC" not in it.text("status")
+
+
+async def test_a_recording_that_failed_says_why(console: Open) -> None:
+    async with console() as it:
+        await it.press("r")
+        it.handle.recording, it.handle.recording_error = None, "session.jsonl: No space left on device"
+        await it.say(kit.ready())
+        assert [notice.message for notice in it.app._notifications][-1] == "session.jsonl: No space left on device"
+
+
+@pytest.mark.parametrize("error", [RecordingError("session.jsonl is there already"), PermissionError("not yours")])
+async def test_a_recording_that_cannot_begin_says_why(
+    console: Open, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async with console() as it:
+
+        def refuse(path: Path | None, *, overwrite: bool = False) -> Path:
+            raise error
+
+        monkeypatch.setattr(it.handle, "start_recording", refuse)
+        await it.press("r")
+        assert [notice.message for notice in it.app._notifications] == [str(error)]
         assert "REC" not in it.text("status")
 
 
