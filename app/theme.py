@@ -64,7 +64,7 @@ LIGHT = Theme(
         "scope-bar": "#e8e8e2",
         "scope-running": "#0b66c3",
         "scope-done": "#8a5a00",
-        "scope-interrupt": "#c43d00",
+        "scope-interrupt": "#b83800",
         "scope-cleanup": "#00694a",
         "scope-zombie": "#b3123d",
         "scope-zombie-text": "#ffffff",

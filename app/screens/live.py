@@ -118,10 +118,13 @@ class LiveScreen(ScopeScreen):
         self.notify(text, severity=severity, markup=False, timeout=4)
 
     def action_replay(self) -> None:
+        """The session so far, standing at the shown run's first trigger."""
         player = Player(self.live.events)
-        player.seek(player.run_start(self.live.number))
-        path = self.handle.recording
-        screen = ReplayScreen(ReplaySource(player, path), clock=self._clock, ticker=self._ticker)
+        zeros = [lane.zero.t for lane in self.live.run.lanes if lane.zero is not None]
+        player.seek(min(zeros, default=player.run_start(self.live.number)))
+        source = ReplaySource(player, self.handle.recording)
+        screen = ReplayScreen(source, clock=self._clock, ticker=self._ticker)
+        screen.selected = self.selected
         self.app.push_screen(screen, lambda _: self.changed())
 
     def action_leave(self) -> None:

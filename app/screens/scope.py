@@ -78,8 +78,10 @@ class ScopeScreen(Screen[None]):
             self._timer.resume()
 
     def tick(self) -> None:
-        """One frame, if there is anything to it; else the ticker sleeps."""
-        if self._dirty or self.moving:
+        """One frame, if there is anything to it and it can be seen; else the ticker sleeps."""
+        top = self.app.screen
+        covered = top is not self and isinstance(top, ScopeScreen)
+        if (self._dirty or self.moving) and not covered:
             self.draw()
         elif self._timer is not None:
             self._timer.pause()

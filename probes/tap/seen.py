@@ -26,12 +26,13 @@ class Seen:
     """One frame, message or head, at the moment at which its last byte that matters has passed.
 
     ``proto``: ``http/1.1``, ``http/2``, ``postgres`` or ``tls``. ``name``: the RFC's or the PostgreSQL
-    manual's (``RST_STREAM``, ``CancelRequest``); for HTTP/1.1 ``request``, ``response`` and ``end``. The
-    flag that ends an HTTP/2 stream in one direction is an item of its own, ``END_STREAM``, after the frame
-    that carries it. ``code``: ``CANCEL(8)``, an HTTP status, a grpc-status, a SQLSTATE, or ReadyForQuery's
-    ``idle`` / ``in transaction`` / ``failed transaction``. ``detail``: a few words for people, at most 120
-    characters, control characters escaped. ``size``: bytes of the whole frame, head or message; 0 where it
-    only marks an end, so that the sizes of all items add up to the bytes that were fed.
+    manual's (``RST_STREAM``, ``CancelRequest``); for HTTP/1.1 ``request``, ``response`` and ``end``. The flag
+    that ends an HTTP/2 stream in one direction is an item of its own, ``END_STREAM``, after the frame that
+    carries it. What end of file cut in two is ``incomplete`` (RFC 9112 section 8). ``code``: ``CANCEL(8)``,
+    an HTTP status, a grpc-status, a SQLSTATE, or ReadyForQuery's ``idle`` / ``in transaction`` / ``failed
+    transaction``. ``detail``: a few words for people, at most 120 characters, control characters escaped.
+    ``size``: bytes of the whole frame, head or message; 0 where it only marks an end, so that the sizes of
+    all items add up to the bytes that were fed.
 
     ``tag``: on the item that names its run itself: a request's head, Query, Parse, and Bind and Execute of
     what a tagged Parse prepared. ``closes``: with this the stream became closed in both directions (RFC 9113
@@ -85,5 +86,5 @@ class Conversation(Protocol):
         ...
 
     def end(self, direction: Direction) -> list[Item]:
-        """End of file in this direction. Says ``Lost`` when it cut a head, frame or message in two."""
+        """End of file in this direction: the end of a body that lasts until then, or something ``incomplete``."""
         ...

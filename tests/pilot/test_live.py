@@ -214,6 +214,7 @@ async def test_capital_r_replays_what_happened_so_far(console: Open) -> None:
         assert isinstance(it.app.screen, ReplayScreen)
         it.app.screen.draw()
         assert "REPLAY" in it.text("status")
+        assert it.app.screen.source.now == ZERO
         await it.press("q")
         assert isinstance(it.app.screen, LiveScreen)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from probes.events import TO_CLIENT, TO_SERVER, Direction
-from probes.tap.decode.input import Input, Malformed, Steps
+from probes.tap.decode.input import Cut, Input, Malformed, Steps
 from probes.tap.decode.items import Items
 from probes.tap.decode.text import printable
-from probes.tap.seen import Item, Lost
+from probes.tap.seen import Item, Lost, Seen
 
 Decode = Callable[[Input, Items], Steps[None]]
 """Reads one direction until its end of file."""
@@ -91,6 +91,9 @@ class Duplex:
         if not side.lost:
             try:
                 side.run()
+            except Cut as error:
+                rest = side.fed - side.items.said
+                side.items.seen(Seen(self._proto, "incomplete", detail=str(error), size=rest))
             except Malformed as error:
                 side.give_up(self._proto, str(error))
             except Exception as error:  # noqa: BLE001 - a defect of a bystander may not stop what it watches

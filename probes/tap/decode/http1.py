@@ -22,7 +22,7 @@ from probes.tap.decode.fields import (
     upgrade_of,
 )
 from probes.tap.decode.http2 import Http2
-from probes.tap.decode.input import Input, Malformed, Steps
+from probes.tap.decode.input import Cut, Input, Malformed, Steps
 from probes.tap.decode.items import Items
 from probes.tap.decode.text import decoded, printable, tag_of, target
 from probes.tap.seen import Seen
@@ -127,6 +127,13 @@ def _next_head(source: Input, items: Items) -> Steps[bool]:
 
 
 def _body(source: Input, items: Items, framing: Framing) -> Steps[None]:
+    try:
+        yield from _measured(source, items, framing)
+    except Cut:
+        raise Cut(f"end of file inside a body ({framing})") from None
+
+
+def _measured(source: Input, items: Items, framing: Framing) -> Steps[None]:
     if framing.kind == "length":
         yield from _payload(source, items, framing.length)
     elif framing.kind == "chunked":

@@ -8,10 +8,14 @@ one message each.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from struct import Struct
 
 OPEN_LIMIT = 4096
 CLOSED_LIMIT = 256
 _PREFIX = 5
+_LENGTH = Struct(">I")
+"""Of a message, behind a byte that says whether it is compressed (gRPC over HTTP/2, "Length-Prefixed-Message")."""
+
 CLIENT, SERVER = 0, 1
 
 
@@ -31,15 +35,17 @@ class GrpcMessages:
             if self._left:
                 step = min(self._left, stop - start)
                 self._left -= step
-                ended += not self._left
+            elif not self._prefix and stop - start >= _PREFIX:
+                step = _PREFIX
+                (self._left,) = _LENGTH.unpack_from(data, start + 1)
             else:
                 step = min(_PREFIX - len(self._prefix), stop - start)
                 self._prefix += data[start : start + step]
-                if len(self._prefix) == _PREFIX:
-                    # A byte that says whether the message is compressed, then its length.
-                    self._left = int.from_bytes(self._prefix[1:], "big")
-                    self._prefix.clear()
-                    ended += not self._left
+                if len(self._prefix) < _PREFIX:
+                    break
+                (self._left,) = _LENGTH.unpack_from(self._prefix, 1)
+                self._prefix.clear()
+            ended += not self._left
             start += step
         return ended
 

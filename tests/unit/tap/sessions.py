@@ -110,7 +110,7 @@ def h11_exchange(
     server.next_event()
     for piece in body:
         sent += client.send(h11.Data(piece)) or b""
-    trailers = [("x-sum", "1")] if ("transfer-encoding", "chunked") in request.headers.raw_items() else []
+    trailers = [("x-sum", "1")] if (b"transfer-encoding", b"chunked") in request.headers else []
     sent += client.send(h11.EndOfMessage(headers=trailers)) or b""
     answered = b"".join(server.send(answer) or b"" for answer in answers)
     for piece in data:
