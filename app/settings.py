@@ -6,18 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from app import commands
+from probes import catalogue
 from probes.events import LanePlan
 
 SCOPE = ""
 """The scope's own row among the lanes' timeouts."""
 
-TIMEOUTS: dict[str, tuple[str, ...]] = {
-    SCOPE: ("deadline",),
-    "grpc": ("deadline",),
-    "http/1.1": ("connect", "read", "write", "pool"),
-    "http/2": ("connect", "read", "write", "pool"),
-    "postgres": ("timeout", "command_timeout"),
-}
+TIMEOUTS: dict[str, tuple[str, ...]] = {SCOPE: ("deadline",), **catalogue.TIMEOUTS}
 """The timeouts that there are, by protocol, in the clients' own names."""
 
 CAUSES = ("key", "deadline", "timeout")

@@ -25,18 +25,44 @@ LAYERS: tuple[Layer, ...] = ("caller", "client", "wire", "server", "resource")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaultPlan:
+    """What the tap is asked to do to a lane's connections. ``at``: from the lane's ``start``, its ``phase`` or the
+    ``trigger`` on; ``seconds``: how long it stands, None until it is cleared; ``rate``: bytes a second of a slow
+    reader; ``how``: ``FIN`` or ``RST`` of a cut. An empty direction is both."""
+
+    kind: str
+    direction: Direction = ""
+    at: str = "start"
+    seconds: float | None = None
+    rate: int = 0
+    how: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LanePlan:
-    """What one lane of a run is asked to do. Times are seconds; ``None`` switches a timeout off."""
+    """What one lane of a run is asked to do. Times are seconds; ``None`` switches a timeout off.
+
+    ``cause``: what the trigger does to it (``probes.catalogue``), or the timer that is its own trigger. ``after``:
+    chunks read before it counts as in its phase. ``middleware``: links between caller and client, outermost first.
+    ``options``: what only some protocols have, by name.
+    """
 
     lane: str
     protocol: str
     phase: str
+    cause: str = "task.cancel"
     behaviour: str = "cooperative"
+    shape: str = ""
+    tls: bool = False
+    after: int = 1
     delay: float = 0.0
     chunks: int = 1000
     size: int = 1024
     interval: float = 0.02
     timeouts: dict[str, float | None] = field(default_factory=dict)
+    middleware: tuple[str, ...] = ()
+    faults: tuple[FaultPlan, ...] = ()
+    options: dict[str, str | int | float | bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +119,12 @@ class Trigger(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal(Event):
-    """The cancel was delivered to this lane's calling task. ``key_ns``: when the key went down, 0 if none did."""
+    """The cancel was issued for this lane, by the call ``how``, at the layer that it was issued at: ``caller`` where
+    the calling task was cancelled. ``key_ns``: when the key went down, 0 if none did."""
 
     kind: Literal["signal"] = "signal"
     cause: str
+    how: str = "task.cancel"
     key_ns: int = 0
 
 

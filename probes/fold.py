@@ -98,7 +98,7 @@ def _run_started(state: RunState, event: ev.RunStarted) -> RunState:
 
 def _trigger(state: RunState, event: ev.Trigger) -> RunState:
     if event.lane:
-        zero = Zero(event.t, event.cause, event.detail, own=True)
+        zero = Zero(event.t, event.cause, event.detail, own=True, err=event.err)
         return _on_lane(state, event, lambda lane, _: lane if lane.zero else replace(lane, zero=zero))
     zero = Zero(event.t, event.cause, event.detail)
     lanes = tuple(lane if lane.zero or _over(lane) else replace(lane, zero=zero) for lane in state.lanes)
@@ -135,7 +135,7 @@ def _mark(lane: LaneState, layer: Layer, moment: Moment, event: Event, evidence:
 
 def _answers(lane: LaneState, layer: Layer, event: Event) -> bool:
     """Whether ``event`` can be an answer to this lane's trigger."""
-    if lane.zero is None or event.t < lane.zero.t:
+    if lane.zero is None or event.t < lane.zero.t - lane.zero.err:
         return False
     if lane.teardown is None or event.t < lane.teardown:
         return True
@@ -162,9 +162,13 @@ def _side(lane: LaneState, layer: Layer, step: Input, event: Event, evidence: st
 
 
 def _signal(lane: LaneState, event: ev.Signal) -> LaneState:
+    if event.layer == "server":
+        # The server acts: its client is told by what comes over the wire, and not before.
+        return lane
     lane = replace(lane, key_ns=event.key_ns)
-    lane = _mark(lane, "caller", Moment.DONE, event, f"task.cancel(), {event.cause}")
-    return _client(lane, Input.CANCEL, event, evidence=event.cause)
+    if event.layer == "caller":
+        lane = _mark(lane, "caller", Moment.DONE, event, f"{event.how}(), {event.cause}")
+    return _client(lane, Input.CANCEL, event, evidence=f"{event.how}, {event.cause}")
 
 
 def _span_started(lane: LaneState, event: ev.SpanStarted) -> LaneState:

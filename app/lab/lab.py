@@ -11,7 +11,8 @@ from app import commands
 from app.lab.calibrate import calibrate
 from app.lab.lag import LagMeter
 from app.lab.servers import ServersProcess
-from app.lab.workbench import PROTOCOLS, Workbench
+from app.lab.workbench import LaneError, Workbench
+from probes.catalogue import PROTOCOLS
 from probes.clock import Clock
 from probes.events import LabReady, Note, Progress, RunEnded
 from probes.lanes.postgres import Login
@@ -39,7 +40,7 @@ class Lab:
         self._servers = ServersProcess(self.sink, outlet, self.tasks, self._servers_died)
         self._postgres = self._make_postgres()
         self._login: PgAddress | None = None
-        self._bench = Workbench(self.sink)
+        self._bench = Workbench(self.sink, self.tasks, self._servers)
         self._lag = LagMeter(self.sink)
         self._runner: Runner | None = None
         self._run = 0
@@ -84,8 +85,7 @@ class Lab:
         except RuntimeError as error:
             self.sink.emit(Progress, part="servers", state="failed", detail=str(error))
             return
-        for protocol in ("grpc", "http/1.1", "http/2"):
-            await self._bench.connect(protocol, _address(addresses["grpc" if protocol == "grpc" else "http"]))
+        await self._bench.serve({name: _address(text) for name, text in addresses.items()})
         self._mended("servers")
 
     async def _mend_postgres(self) -> None:
@@ -95,7 +95,7 @@ class Lab:
             self.sink.emit(Progress, part="postgresql", state="failed", detail=str(error))
             return
         pg = self._login
-        await self._bench.connect_postgres(Login(pg.host, pg.port, pg.user, pg.password, pg.database))
+        await self._bench.serve_postgres(Login(pg.host, pg.port, pg.user, pg.password, pg.database))
         self._mended("postgresql")
 
     def _mended(self, part: str) -> None:
@@ -155,6 +155,8 @@ class Lab:
         except TimeoutError:
             missing = ", ".join(sorted(self._missing))
             self.sink.emit(RunEnded, run=command.run, outcome="aborted", detail=f"not there: {missing}")
+        except LaneError as error:
+            self.sink.emit(RunEnded, run=command.run, outcome="aborted", detail=str(error))
         finally:
             self._runner = None
             self._run = self._lag.run = 0
@@ -162,7 +164,7 @@ class Lab:
     async def _run_one(self, command: commands.Start) -> None:
         async with asyncio.timeout(_READY_TIMEOUT):
             await self._whole.wait()
-        lanes = [self._bench.lane(command.run, plan) for plan in command.lanes]
+        lanes = [await self._bench.lane(command.run, plan) for plan in command.lanes]
         self._lag.run = command.run
         self._runner = Runner(
             self.sink,

@@ -9,6 +9,8 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 
+import msgspec
+
 from app.lab.handlers import Handlers
 from probes.codec import CodecError, decode
 from probes.events import ChildDied, ChildSaid, ChildStarted, Listening, Note, Residue
@@ -49,6 +51,12 @@ class ServersProcess:
                 return await self._listening
         except TimeoutError:
             raise RuntimeError(f"the servers process did not come up within {_START_TIMEOUT:g} s") from None
+
+    def strike(self, run: int, lane: str, how: str, grace: float | None = None) -> None:
+        """Have the server side of a lane act (``servers.process``). A process that is gone does nothing."""
+        if self._process is not None and self._process.stdin is not None and self._process.returncode is None:
+            command = {"cmd": "strike", "run": run, "lane": lane, "how": how, "grace": grace}
+            self._process.stdin.write(msgspec.json.encode(command) + b"\n")
 
     async def barrier(self) -> None:
         """Return when everything that the process has said so far has been heard (bounded)."""

@@ -1,11 +1,16 @@
-"""Taps and sessions, one of each for a protocol: what stands between the clients under test and the servers."""
+"""Taps and sessions, one of each for a lane: what stands between the clients under test and the servers.
+
+A lane that was used once keeps its tap and its address for the session; a run may have several lanes of one protocol.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
+from probes.catalogue import PROTOCOLS
 from probes.events import LanePlan
-from probes.lanes.base import Bench, Lane
+from probes.lanes.base import Bench, Lane, ServersLink
 from probes.lanes.grpc import GrpcSession
 from probes.lanes.http import HttpSession
 from probes.lanes.postgres import Login, PostgresSession
@@ -13,69 +18,119 @@ from probes.sink import Sink
 from probes.tap.decode import http_conversation, postgres_conversation
 from probes.tap.proxy import Address, Tap
 from probes.tap.witness import Ledger
+from probes.tasks import TaskKeeper
 
-PROTOCOLS = ("grpc", "http/1.1", "http/2", "postgres")
+
+class LaneError(Exception):
+    """A lane cannot be made; the text says which and why."""
 
 
 class Session(Protocol):
-    """What a protocol keeps over the runs."""
+    """What a lane keeps over the runs."""
 
     def lane(self, run: int, plan: LanePlan) -> Lane: ...
     async def close(self) -> None: ...
 
 
-class Workbench:
-    """Leads each protocol's tap to its server, wherever that is after a restart; the taps' addresses stay."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A lane's place: which protocol it speaks, and to which of the services."""
 
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._taps: dict[str, Tap] = {}
-        self._ledgers: dict[str, Ledger] = {}
-        self._sessions: dict[str, Session] = {}
-        self._addresses: dict[str, Address] = {}
+    lane: str
+    protocol: str
+    service: str
+
+
+def place_of(plan: LanePlan) -> Place:
+    """Where a plan's lane belongs."""
+    if plan.protocol in ("grpc", "postgres"):
+        return Place(plan.lane, plan.protocol, plan.protocol)
+    service = str(plan.options.get("server", "https" if plan.tls else "http"))
+    return Place(plan.lane, plan.protocol, service)
+
+
+DEFAULTS = tuple(place_of(LanePlan(lane=name, protocol=name, phase="")) for name in PROTOCOLS)
+"""The lanes that are there before anybody asks for one."""
+
+
+class Workbench:
+    """Leads each lane's tap to its server, wherever that is after a restart; the taps' addresses stay."""
+
+    def __init__(self, sink: Sink, tasks: TaskKeeper, servers: ServersLink) -> None:
+        self._sink, self._tasks, self._servers = sink, tasks, servers
+        self._upstreams: dict[str, Address] = {}
+        self._login: Login | None = None
+        self._benches: dict[Place, Bench] = {}
+        self._sessions: dict[Place, Session] = {}
 
     @property
     def addresses(self) -> dict[str, str]:
-        """``host:port`` of the taps by protocol."""
-        return {name: f"{host}:{port}" for name, (host, port) in self._addresses.items()}
+        """``host:port`` of the taps by lane."""
+        return {place.lane: "{}:{}".format(*bench.address) for place, bench in self._benches.items()}
 
-    async def connect(self, protocol: str, upstream: Address) -> None:
-        """Lead an HTTP or gRPC tap to ``upstream`` and open a session through it."""
-        bench = self._bench(protocol, upstream)
-        if protocol == "grpc":
-            await self._open(protocol, GrpcSession(bench))
-        else:
-            await self._open(protocol, HttpSession(bench, http2=protocol == "http/2"))
+    async def serve(self, upstreams: dict[str, Address]) -> None:
+        """These services are there now, at these addresses. Raises what the clients' libraries raise."""
+        self._upstreams |= upstreams
+        for place in {*self._benches, *DEFAULTS}:
+            if place.service in upstreams:
+                await self._open(place)
 
-    async def connect_postgres(self, login: Login) -> None:
-        """The same for PostgreSQL. Raises what asyncpg raises."""
-        session = PostgresSession(self._bench("postgres", (login.host, login.port)), login)
-        await session.open()
-        await self._open("postgres", session)
+    async def serve_postgres(self, login: Login) -> None:
+        """The same for PostgreSQL."""
+        self._login = login
+        await self.serve({"postgres": (login.host, login.port)})
 
-    def lane(self, run: int, plan: LanePlan) -> Lane:
-        """A lane for one run; from now on new connections of its tap belong to that run."""
-        self._ledgers[plan.protocol].expect(run, plan.lane)
-        return self._sessions[plan.protocol].lane(run, plan)
+    async def lane(self, run: int, plan: LanePlan) -> Lane:
+        """A lane for one run; from now on new connections of its tap belong to that run.
+
+        Raises LaneError.
+        """
+        place = place_of(plan)
+        if place not in self._sessions:
+            await self._open_first(place)
+        self._benches[place].ledger.expect(run, plan.lane)
+        return self._sessions[place].lane(run, plan)
 
     async def close(self) -> None:
         for session in self._sessions.values():
             await session.close()
-        for tap in self._taps.values():
-            tap.close()
+        for bench in self._benches.values():
+            bench.tap.close()
 
-    def _bench(self, protocol: str, upstream: Address) -> Bench:
-        tap = self._taps.get(protocol)
-        if tap is None:
-            conversation = postgres_conversation if protocol == "postgres" else http_conversation
-            ledger = self._ledgers[protocol] = Ledger(self._sink, protocol, conversation)
-            tap = self._taps[protocol] = Tap(ledger.witness, upstream, self._sink.clock)
-            self._addresses[protocol] = tap.start()
-        tap.upstream = upstream
-        return Bench(self._sink, self._addresses[protocol], self._ledgers[protocol])
+    def _bench(self, place: Place) -> Bench:
+        upstream = self._upstreams[place.service]
+        bench = self._benches.get(place)
+        if bench is not None:
+            bench.tap.upstream = upstream
+            return bench
+        conversation = postgres_conversation if place.protocol == "postgres" else http_conversation
+        ledger = Ledger(self._sink, place.lane, conversation)
+        tap = Tap(ledger.witness, upstream, self._sink.clock)
+        bench = Bench(self._sink, tap.start(), ledger, tap, self._tasks, self._servers)
+        self._benches[place] = bench
+        return bench
 
-    async def _open(self, protocol: str, session: Session) -> None:
-        old = self._sessions.get(protocol)
-        self._sessions[protocol] = session
+    async def _open_first(self, place: Place) -> None:
+        if place.service not in self._upstreams:
+            raise LaneError(f"{place.lane}: there is no service {place.service!r}: {', '.join(self._upstreams)}")
+        try:
+            await self._open(place)
+        except Exception as error:
+            raise LaneError(f"{place.lane}: {type(error).__name__} {error}") from error
+
+    async def _open(self, place: Place) -> None:
+        session, old = await self._session(place), self._sessions.get(place)
+        self._sessions[place] = session
         if old is not None:
             await old.close()
+
+    async def _session(self, place: Place) -> Session:
+        bench = self._bench(place)
+        if place.protocol == "grpc":
+            return GrpcSession(bench)
+        if place.protocol != "postgres":
+            return HttpSession(bench, http2=place.protocol == "http/2")
+        assert self._login is not None
+        session = PostgresSession(bench, self._login)
+        await session.open()
+        return session

@@ -13,6 +13,7 @@ from app.settings import SCOPE, TIMEOUTS
 from probes.events import LanePlan
 
 FIRED = "◆"
+_SELDOM = ("asyncio.timeout", "statement_timeout")
 
 
 def title(view: View, _rows: int) -> tuple[str, str]:
@@ -30,7 +31,7 @@ def paint_timeouts(view: View, columns: int, rows: int) -> Canvas:
     y = _paint_row(canvas, 0, view, "scope", "deadline", (SCOPE,))
     for group in _groups(view.settings.lanes):
         lanes = [plan.lane for plan in group]
-        names = TIMEOUTS.get(group[0].protocol, ())
+        names = _names(group)
         if len(names) == 1 and len(lanes) == 1:
             y = _paint_row(canvas, y, view, plain(lanes[0]), names[0], (lanes[0],))
             continue
@@ -108,6 +109,12 @@ def _groups(plans: tuple[LanePlan, ...]) -> Iterator[list[LanePlan]]:
             yield members[first : first + 2]
 
 
-def _rows(group: list[LanePlan]) -> int:
+def _names(group: list[LanePlan]) -> list[str]:
+    """The clients' own timeouts always; what is set seldom only where a lane has it."""
     names = TIMEOUTS.get(group[0].protocol, ())
+    return [name for name in names if name not in _SELDOM or any(plan.timeouts.get(name) for plan in group)]
+
+
+def _rows(group: list[LanePlan]) -> int:
+    names = _names(group)
     return 1 if len(names) == 1 and len(group) == 1 else 1 + len(names)

@@ -11,25 +11,45 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from probes.clock import Stamp
 from probes.events import ChunkReceived, LanePlan, Layer, PhaseReached, Trigger
 from probes.fold import CALL
 from probes.sink import Sink
 from probes.span import Span
-from probes.tap.proxy import Address
+from probes.tap.proxy import Address, Tap
 from probes.tap.witness import Ledger
+from probes.tasks import TaskKeeper
+
+TIMER_ERR_NS = 1_000_000
+"""libuv's timers count in whole milliseconds: one may fire up to so much early."""
+
+
+class ServersLink(Protocol):
+    """The servers process, as far as a lane may reach it."""
+
+    def strike(self, run: int, lane: str, how: str, grace: float | None = None) -> None:
+        """Have the server side of a lane act, by one of the hows of ``servers.process``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a lane works with: where events go, its tap's address, and what the tap knows."""
+    """What a lane works with: where events go, its tap and the tap's address, what the tap knows, who keeps tasks,
+    and the servers behind it."""
 
     sink: Sink
     address: Address
     ledger: Ledger
+    tap: Tap
+    tasks: TaskKeeper
+    servers: ServersLink
+
+
+Blow = Callable[[], Layer]
+"""Carries out a cause now, without waiting; returns the layer that was told by that."""
 
 
 class Lane(ABC):
@@ -61,6 +81,10 @@ class Lane(ABC):
     async def settled(self) -> None:
         """Wait for what only this lane can see end on the far side."""
 
+    def blows(self) -> Mapping[str, Blow]:
+        """How this lane carries out the causes that are more than cancelling its task, by cause."""
+        return {}
+
     def own_timeout(self, error: BaseException) -> tuple[str, Stamp] | None:
         """Whether ``error`` is one of this lane's own timers: its name and the instant at which it was due."""
         del error
@@ -75,11 +99,25 @@ class Lane(ABC):
 
     # What every lane does -----------------------------------------------------------------------------
 
+    def strike(self, task: asyncio.Task[Any]) -> Layer:
+        """Carry out the plan's cause on the call that ``task`` makes. A timer is no blow: a lane that waits for its own
+        is cancelled like any other when somebody is faster."""
+        blow = self.blows().get(self.plan.cause)
+        if blow is not None:
+            return blow()
+        task.cancel()
+        return "caller"
+
+    @property
+    def how(self) -> str:
+        """The call that ``strike`` makes."""
+        return self.plan.cause if self.plan.cause in self.blows() else "task.cancel"
+
     async def caller(self) -> None:
         """The calling task's body: the caller's row, and in it the client's."""
         span = self._span("caller", CALL)
         try:
-            await self._call()
+            await self._limited()
         except asyncio.CancelledError as error:
             span.cancelled(error)
             raise
@@ -90,6 +128,22 @@ class Lane(ABC):
         finally:
             self.ready.set()
             span.cleaned_up("task ended")
+
+    async def _limited(self) -> None:
+        """The call under its own asyncio.timeout, if it has one."""
+        limit = self.timeout("asyncio.timeout")
+        since = self.bench.sink.clock.now()
+        try:
+            async with asyncio.timeout(limit) as scope:
+                await self._call()
+        except TimeoutError:
+            if scope.expired() and limit is not None:
+                self.triggered("asyncio.timeout", due(since, limit))
+            raise
+
+    def triggered(self, cause: str, at: Stamp) -> None:
+        """This lane's own timer was its trigger."""
+        self.bench.sink.emit(Trigger, at=at, run=self.run, lane=self.plan.lane, cause=cause)
 
     async def _call(self) -> None:
         try:
@@ -125,8 +179,7 @@ class Lane(ABC):
             span.cancelled(error, evidence, at=at)
             return
         if (own := self.own_timeout(error)) is not None:
-            name, due = own
-            self.bench.sink.emit(Trigger, at=due, run=self.run, lane=self.plan.lane, cause=name)
+            self.triggered(*own)
         span.failed(error, evidence or _first_line(error), at=at)
 
     def resource_released(self, evidence: str) -> None:
@@ -168,7 +221,7 @@ class Lane(ABC):
 
 def due(since: Stamp, timeout: float) -> Stamp:
     """The instant at which a timer of ``timeout`` seconds, set at ``since``, was due."""
-    return Stamp(since.t + round(timeout * 1e9), since.err)
+    return Stamp(since.t + round(timeout * 1e9), since.err + TIMER_ERR_NS)
 
 
 def _first_line(error: BaseException) -> str:

@@ -34,8 +34,11 @@ def test_every_timeout_that_can_be_set_is_listed_in_order() -> None:
     assert rows == [
         ("", "deadline", None),
         ("grpc", "deadline", None),
+        ("grpc", "asyncio.timeout", None),
         ("pg", "timeout", 1.0),
         ("pg", "command_timeout", None),
+        ("pg", "statement_timeout", None),
+        ("pg", "asyncio.timeout", None),
     ]
     assert set(TIMEOUTS) == {"", "grpc", "http/1.1", "http/2", "postgres"}
 
