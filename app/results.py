@@ -11,7 +11,7 @@ from typing import Any
 from probes.events import Event, LabReady, Layer, RunEnded
 from probes.runlog import RunLog
 from probes.state import LaneState, Mark, Moment, RunState
-from probes.verdict import interrupt, offset, skew, verdict, violations, zombie
+from probes.verdict import interrupt, leaked, offset, skew, verdict, violations, zombie
 
 
 class Results:
@@ -44,7 +44,8 @@ def results(events: Iterable[Event]) -> Iterator[dict[str, Any]]:
 
 
 def result(run: RunState, versions: Mapping[str, str]) -> dict[str, Any]:
-    """One run that has ended. A run that was aborted says why in one more key, ``aborted``."""
+    """One run that has ended. What everybody held before and after it is there where it was counted; a run that was
+    aborted says why in one more key, ``aborted``."""
     now = run.ended or 0
     found: dict[str, Any] = {
         "scenario": run.scenario,
@@ -59,6 +60,8 @@ def result(run: RunState, versions: Mapping[str, str]) -> dict[str, Any]:
         },
         "loop_lag_us": _us(run.lag_ns),
     }
+    if run.after:
+        found["census"] = {"before": dict(run.before), "after": dict(run.after), "leaked": leaked(run)}
     return found if run.outcome == "settled" else found | {"aborted": run.detail or run.outcome}
 
 

@@ -30,6 +30,8 @@ def table(result: Mapping[str, Any], *, colour: bool = False) -> str:
         lines.append(" " * (widths[0] + 2) + _summary(lane, colour))
     skew = ", ".join(f"{moment} {span(us)}" for moment, us in result["skew_us"].items())
     lines.append(f"skew: {skew}; loop lag {span(result['loop_lag_us'])}")
+    if leaked := result.get("census", {}).get("leaked"):
+        lines.append("left after the run: " + ", ".join(f"{count} {shown(name)}" for name, count in leaked.items()))
     return "\n".join(lines)
 
 

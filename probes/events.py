@@ -320,6 +320,16 @@ class Residue(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Census(Event):
+    """What the lab, its servers and PostgreSQL held ``before`` a run's clients were made, or ``after`` they were torn
+    down, by name: tasks, sockets, threads, connections through the taps, backends by state, running handlers."""
+
+    kind: Literal["census"] = "census"
+    when: Literal["before", "after"]
+    held: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoopLag(Event):
     """The lab's event loop was late by ``lag_ns``, the largest since the last such event."""
 

@@ -118,6 +118,10 @@ def _lag(state: RunState, event: ev.LoopLag) -> RunState:
     return replace(state, lag_ns=max(state.lag_ns, event.lag_ns))
 
 
+def _census(state: RunState, event: ev.Census) -> RunState:
+    return replace(state, before=event.held) if event.when == "before" else replace(state, after=event.held)
+
+
 # --- a lane: helpers ----------------------------------------------------------------------------------
 
 
@@ -404,6 +408,7 @@ _RUN_HANDLERS: dict[type[Event], Callable[[RunState, Any], RunState]] = {
     ev.Trigger: _trigger,
     ev.RunEnded: _run_ended,
     ev.LoopLag: _lag,
+    ev.Census: _census,
 }
 
 _LANE_HANDLERS: dict[type[Event], Callable[[LaneState, Any], LaneState]] = {

@@ -11,8 +11,9 @@ import contextlib
 import gc
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from probes.events import LanePlan, Residue, RunEnded, RunStarted, SpanFailed, TeardownStarted
+from probes.events import Census, LanePlan, Residue, RunEnded, RunStarted, SpanFailed, TeardownStarted
 from probes.lanes.base import Lane
 from probes.scope import CancelScope
 from probes.sink import Sink
@@ -39,6 +40,8 @@ class RunPlan:
 HandlersGone = Callable[[int, str], Awaitable[None]]
 """(run, lane): returns when no handler of it runs on the server side."""
 HandlersLeft = Callable[[int, str], int]
+TakeCensus = Callable[[], Awaitable[dict[str, int]]]
+"""What everybody holds now, by name."""
 
 
 class Runner:
@@ -53,9 +56,10 @@ class Runner:
         gone: HandlersGone,
         left: HandlersLeft,
         hear_out: Callable[[], Awaitable[None]],
+        census: TakeCensus | None = None,
     ) -> None:
         self._sink, self._tasks, self._plan, self._lanes = sink, tasks, plan, lanes
-        self._gone, self._left, self._hear_out = gone, left, hear_out
+        self._gone, self._left, self._hear_out, self._census = gone, left, hear_out, census
         self._scope = CancelScope(sink, plan.run)
         self._stop = asyncio.Event()
         self._outcome = ("settled", "")
@@ -81,11 +85,17 @@ class Runner:
             deadline=plan.deadline,
             settle=plan.settle,
         )
+        await self._count("before")
         if await self._prepare():
             await self._fire_and_settle()
         await self._tear_down()
         await self._hear_out()
+        await self._count("after")
         self._sink.emit(RunEnded, run=plan.run, outcome=self._outcome[0], detail=self._outcome[1])
+
+    async def _count(self, when: Literal["before", "after"]) -> None:
+        if self._census is not None:
+            self._sink.emit(Census, run=self._plan.run, when=when, held=await self._census())
 
     async def _prepare(self) -> bool:
         """Ready every lane; a lane that cannot be is reported, and then the run does not start."""

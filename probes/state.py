@@ -124,6 +124,9 @@ class RunState:
     ended: int | None = None
     outcome: str = ""
     detail: str = ""
+    before: Mapping[str, int] = field(default_factory=dict)
+    """What everybody held before the run, by name; ``after``: and after its teardown. Empty where nobody counted."""
+    after: Mapping[str, int] = field(default_factory=dict)
 
     def lane(self, name: str) -> LaneState | None:
         return next((lane for lane in self.lanes if lane.name == name), None)

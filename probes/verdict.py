@@ -109,6 +109,13 @@ def skew(run: RunState, moment: Moment) -> int | None:
     return max(found) - min(found) if len(found) > 1 else None
 
 
+def leaked(run: RunState) -> dict[str, int]:
+    """What everybody together held more after the run than before it, by name; empty also where nobody counted."""
+    return {
+        name: count - run.before.get(name, 0) for name, count in run.after.items() if count > run.before.get(name, 0)
+    }
+
+
 def violations(lane: LaneState) -> int:
     return len(lane.client.violations) + len(lane.server.violations)
 

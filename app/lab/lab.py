@@ -17,6 +17,7 @@ from probes.clock import Clock
 from probes.events import LabReady, Note, Progress, RunEnded
 from probes.lanes.postgres import Login
 from probes.outlet import Outlet, read_lines
+from probes.residue import held_here
 from probes.runner import Runner, RunPlan
 from probes.sink import Sink
 from probes.tap.proxy import Address
@@ -182,6 +183,7 @@ class Lab:
             self._servers.handlers.gone,
             self._servers.handlers.left,
             self._hear_out,
+            self._census,
         )
         await self._runner.run()
 
@@ -189,6 +191,11 @@ class Lab:
         """Before a run is called over: everything that others have said of it is in."""
         await self._servers.barrier()
         self._lag.flush()
+
+    async def _census(self) -> dict[str, int]:
+        """What this process, the servers and PostgreSQL hold, by name."""
+        handlers = sum(self._servers.running.values())
+        return {**held_here(), **await self._bench.held(), "handlers": handlers}
 
     async def close(self) -> None:
         """End the open run and every child."""

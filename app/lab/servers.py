@@ -34,6 +34,8 @@ class ServersProcess:
         self._listening: asyncio.Future[dict[str, str]] | None = None
         self._heard: asyncio.Future[None] | None = None
         self._stopping = False
+        self.running: dict[str, int] = {}
+        """Handlers that run, by protocol, as the process said last."""
 
     async def start(self) -> dict[str, str]:
         """Start it; the addresses of its services by name. Raises RuntimeError when it does not come up."""
@@ -99,7 +101,12 @@ class ServersProcess:
         self.handlers.observe(event)
         if isinstance(event, Listening) and self._listening is not None and not self._listening.done():
             self._listening.set_result(event.addresses)
-        elif isinstance(event, Residue) and self._heard is not None and not self._heard.done():
+        elif isinstance(event, Residue) and not event.run:
+            self.running = event.held
+            self._answered()
+
+    def _answered(self) -> None:
+        if self._heard is not None and not self._heard.done():
             self._heard.set_result(None)
 
     async def _overhear(self, process: Process) -> None:
@@ -109,6 +116,7 @@ class ServersProcess:
 
     def _died(self, process: Process, code: int) -> None:
         self.handlers.clear()
+        self.running = {}
         if self._stopping:
             return
         status = exit_status(code)

@@ -29,6 +29,13 @@ class Session(Protocol):
     """What a lane keeps over the runs."""
 
     def lane(self, run: int, plan: LanePlan) -> Lane: ...
+
+    async def warm(self, plan: LanePlan) -> None:
+        """Open what is kept over the runs, so that it does not look like something that a run left behind."""
+
+    async def held(self) -> dict[str, int]:
+        """What is held on the far side, as far as this session can tell."""
+
     async def close(self) -> None: ...
 
 
@@ -88,8 +95,17 @@ class Workbench:
         place = place_of(plan)
         if place not in self._sessions:
             await self._open_first(place)
+        session = self._sessions[place]
+        await session.warm(plan)
         self._benches[place].ledger.expect(run, plan.lane)
-        return self._sessions[place].lane(run, plan)
+        return session.lane(run, plan)
+
+    async def held(self) -> dict[str, int]:
+        """Connections through the taps, and what the sessions know of the far side."""
+        held = {"connections": sum(len(bench.tap.links) for bench in self._benches.values())}
+        for session in self._sessions.values():
+            held |= await session.held()
+        return held
 
     async def close(self) -> None:
         for session in self._sessions.values():

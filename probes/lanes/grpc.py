@@ -8,6 +8,7 @@ so none is; on UNAVAILABLE the channel reconnects by itself, so its backoff is s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import grpc
@@ -41,6 +42,19 @@ class GrpcSession:
     def lane(self, run: int, plan: LanePlan) -> Lane:
         return GrpcLane(self, run, plan)
 
+    async def warm(self, plan: LanePlan) -> None:
+        # One that does not connect is reported by the lane that needs it.
+        with contextlib.suppress(TimeoutError):
+            await self.connected()
+
+    async def connected(self) -> None:
+        """Raises TimeoutError."""
+        async with asyncio.timeout(_CONNECT_TIMEOUT):
+            await self.channel.channel_ready()
+
+    async def held(self) -> dict[str, int]:
+        return {}
+
     async def close(self) -> None:
         await self.channel.close()
 
@@ -50,12 +64,11 @@ class GrpcLane(Lane):
 
     def __init__(self, session: GrpcSession, run: int, plan: LanePlan) -> None:
         super().__init__(session.bench, run, plan)
-        self._channel = session.channel
+        self._session, self._channel = session, session.channel
         self._opened: Stamp | None = None
 
     async def prepare(self) -> None:
-        async with asyncio.timeout(_CONNECT_TIMEOUT):
-            await self._channel.channel_ready()
+        await self._session.connected()
 
     async def exchange(self) -> None:
         streaming = self.plan.phase == "mid-stream"

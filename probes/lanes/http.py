@@ -44,6 +44,12 @@ class HttpSession:
     def lane(self, run: int, plan: LanePlan) -> Lane:
         return HttpLane(self, run, plan)
 
+    async def warm(self, plan: LanePlan) -> None:
+        """Nothing is kept over the runs."""
+
+    async def held(self) -> dict[str, int]:
+        return {}
+
     async def close(self) -> None:
         """Nothing outlives a run."""
 

@@ -25,7 +25,14 @@ _POLL_QUIET = 0.025
 """While a statement just executes there is nothing to see, and every poll costs the lab's loop a few hundred us."""
 _ACQUIRE_TIMEOUT = 5.0
 _ROW_PREFETCH = 1
+_OBSERVER = "cancelloscope observer"
 _STATE = "SELECT coalesce(state, 'gone'), coalesce(wait_event, '') FROM pg_stat_activity WHERE pid = $1"
+
+_BACKENDS = f"""
+SELECT coalesce(state, 'starting'), count(*) FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND application_name <> '{_OBSERVER}' AND datname = current_database()
+GROUP BY 1
+"""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,7 +74,9 @@ class PostgresSession:
 
     async def open(self) -> None:
         """Raises what asyncpg raises."""
-        self.observer = await asyncpg.connect(**self._login.at((self._login.host, self._login.port)))
+        self.observer = await asyncpg.connect(
+            server_settings={"application_name": _OBSERVER}, **self._login.at((self._login.host, self._login.port))
+        )
 
     async def pool(self, command_timeout: float | None) -> asyncpg.Pool[Any]:
         """The pool, made anew when ``command_timeout`` (a property of its connections) has changed."""
@@ -78,6 +87,20 @@ class PostgresSession:
             )
             self._command_timeout = command_timeout
         return self._pool
+
+    async def warm(self, plan: LanePlan) -> None:
+        # A pool that cannot be made is reported by the lane that needs it.
+        with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await self.pool(plan.timeouts.get("command_timeout"))
+
+    async def held(self) -> dict[str, int]:
+        """The server's backends by state, the observers' left out; empty where it does not answer."""
+        assert self.observer is not None
+        try:
+            rows = await self.observer.fetch(_BACKENDS, timeout=1.0)
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return {}
+        return {f"backends {state}": count for state, count in rows}
 
     async def close(self) -> None:
         await self._close_pool()
