@@ -189,6 +189,19 @@ class SpanCancelled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSwallowed(Event):
+    """The span was told to stop and goes on: its ``n``-th cancel came out of the await that ``evidence`` names, and was
+    not acted on."""
+
+    kind: Literal["cancel.swallowed"] = "cancel.swallowed"
+    span: int
+    name: str
+    error: str
+    n: int = 1
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CleanedUp(Event):
     """The span holds nothing any more (its finally ran, its slot is back, ...)."""
 

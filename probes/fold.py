@@ -178,7 +178,10 @@ def _signal(lane: LaneState, event: ev.Signal) -> LaneState:
 def _span_started(lane: LaneState, event: ev.SpanStarted) -> LaneState:
     if not _row(event):
         return lane
-    return _side(_with(lane, event.layer, started=event.t), event.layer, Input.OPEN, event, event.name)
+    row = lane.layer(event.layer)
+    # A row may hold several things: a stream and a thread. It begins with the first of them.
+    lane = _with(lane, event.layer, started=row.started if row.open else event.t, open=row.open + 1)
+    return _side(lane, event.layer, Input.OPEN, event, event.name)
 
 
 def _row(event: ev.SpanStarted | ev.SpanEnded | ev.CleanedUp) -> bool:
@@ -217,15 +220,26 @@ def _told(lane: LaneState, event: ev.SpanFailed | ev.SpanCancelled, outcome: str
     return _mark(lane, event.layer, Moment.DONE, event, evidence)
 
 
+def _swallowed(lane: LaneState, event: ev.CancelSwallowed) -> LaneState:
+    lane = replace(lane, swallowed=lane.swallowed + 1)
+    lane = _server(lane, Input.CANCEL, event, evidence=f"swallowed {event.evidence}")
+    if lane.layer("server").first(Moment.DONE) is not None or not _answers(lane, "server", event):
+        return lane
+    return _mark(lane, "server", Moment.DONE, event, f"{event.error} swallowed {event.evidence}")
+
+
 def _cleaned(lane: LaneState, event: ev.CleanedUp) -> LaneState:
     if not _row(event):
         return lane
     row = lane.layer(event.layer)
-    if event.layer in ("server", "resource"):
+    left = max(0, row.open - 1)
+    lane = _with(lane, event.layer, open=left)
+    if event.layer in ("server", "resource") and not left:
         lane = _with(lane, event.layer, ended=event.t)
     if event.layer == "server" and row.outcome == "cancelled":
         lane = _server(lane, Input.STOPPED, event, evidence=event.evidence)
-    if not _answers(lane, event.layer, event):
+    # Cleaned up is a layer that holds nothing any more: its last span counts.
+    if left or not _answers(lane, event.layer, event):
         return lane
     return _mark(lane, event.layer, Moment.CLEANUP, event, event.evidence)
 
@@ -417,6 +431,7 @@ _LANE_HANDLERS: dict[type[Event], Callable[[LaneState, Any], LaneState]] = {
     ev.SpanCompleted: _span_completed,
     ev.SpanFailed: _span_failed,
     ev.SpanCancelled: _span_cancelled,
+    ev.CancelSwallowed: _swallowed,
     ev.CleanedUp: _cleaned,
     ev.ChunkSent: _chunk_sent,
     ev.ChunkReceived: _chunk_received,

@@ -40,6 +40,8 @@ class LayerState:
     outcome: str = ""
     """``completed``, ``failed``, ``cancelled``, or empty while it runs."""
     marks: tuple[Mark, ...] = ()
+    open: int = 0
+    """Spans of the row that have begun and are not cleaned up."""
 
     def first(self, moment: Moment) -> Mark | None:
         return next((mark for mark in self.marks if mark.moment is moment), None)
@@ -95,6 +97,8 @@ class LaneState:
     """Connections that carried nothing but a CancelRequest."""
     backend: tuple[tuple[int, str, int], ...] = ()
     """PostgreSQL: (t, state, err) of the backend, each change once."""
+    swallowed: int = 0
+    """Cancels that reached the server's handler, and that it did not act on."""
     teardown: int | None = None
     residue: Mapping[str, int] = field(default_factory=dict)
     lost: str = ""

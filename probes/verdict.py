@@ -56,11 +56,14 @@ def seen(lane: LaneState, layer: Layer, mark: Mark) -> bool:
 def zombie(lane: LaneState, now: int) -> Zombie:
     """The server's work that outlived its caller although nobody told it, up to ``now`` while it still runs.
 
-    A server that was told and is cleaning up is no zombie; one that never heard is, from its caller's Done on.
+    A server that was told and is cleaning up is no zombie; one that never heard is, or that heard and went on, from its
+    caller's Done on.
     """
     done = lane.layer("caller").first(Moment.DONE)
     row = lane.layer("server")
-    if done is None or row.started is None or row.first(Moment.DONE) is not None:
+    if done is None or row.started is None:
+        return Zombie()
+    if row.first(Moment.DONE) is not None and not lane.swallowed:
         return Zombie()
     if row.ended is not None and row.ended <= done.t:
         return Zombie()

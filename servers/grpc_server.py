@@ -66,9 +66,7 @@ class GrpcServer:
 
         async def work(handler: Handler) -> str:
             await handler.sleep("sleep before response", asked.delay)
-            # What is returned is written by grpc.aio and can no longer be held back.
-            handler.accepted(asked.size)
-            return f"response of {asked.size} bytes"
+            return _respond(handler, asked)
 
         await self._run(UNARY, asked, context, work)
         return chunk
@@ -121,6 +119,14 @@ async def _asked(raw: bytes, context: Any) -> Asked:
         reason = str(error)
     await context.abort(grpc.StatusCode.INVALID_ARGUMENT, reason)
     raise AssertionError("abort raises")
+
+
+def _respond(handler: Handler, asked: Asked) -> str:
+    """What is returned is written by grpc.aio and can no longer be held back, unless nobody is there to take it."""
+    if handler.deserted:
+        return f"response of {asked.size} bytes to nobody"
+    handler.accepted(asked.size)
+    return f"response of {asked.size} bytes"
 
 
 def _told_by(error: BaseException, context: Any) -> Told | None:

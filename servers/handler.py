@@ -1,23 +1,26 @@
 """A slow handler's life, the same for every protocol.
 
 started -> chunks -> exactly one of completed, failed, cancelled -> cleaned up. A handler says before each await
-where it is, so a cancel's evidence is the await that it came out of and how the client's end was told.
+where it is, so a cancel's evidence is the await that it came out of and how the client's end was told. A thread or a
+task of it that may outlive it is a span of the resource layer, and the registry keeps the handler until that has ended.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from probes.clock import Stamp
-from probes.events import ChunkSent
+from probes.events import CancelSwallowed, ChunkSent, Layer
 from probes.sink import Sink
 from probes.span import Span
 from probes.tasks import TaskKeeper
 from servers.behaviours import Behaviour, Work
 from servers.registry import Registry, Who
 
+T = TypeVar("T")
 HANDLER = "handler"
 
 
@@ -50,18 +53,15 @@ class Handler:
 
     def __init__(self, env: Env, who: Who, behaviour: Behaviour, told_by: ToldBy) -> None:
         self._env, self._who, self._behaviour, self._told_by = env, who, behaviour, told_by
-        now = env.sink.clock.now()
+        now = self.now()
         self._running = env.registry.enter(who, now)
-        self._span = Span(
-            env.sink,
-            run=who.run,
-            lane=who.lane,
-            layer="server",
-            name=HANDLER,
-            evidence=f"{who.request} from {who.peer}",
-            at=now,
-        )
+        self._span = self._open("server", HANDLER, f"{who.request} from {who.peer}", now)
+        self._swallowed = 0
         self.chunks = self.bytes = 0
+
+    def _open(self, layer: Layer, name: str, evidence: str, at: Stamp | None = None) -> Span:
+        who = self._who
+        return Span(self._env.sink, run=who.run, lane=who.lane, layer=layer, name=name, evidence=evidence, at=at)
 
     def at(self, label: str) -> None:
         """Say which await comes next."""
@@ -70,7 +70,7 @@ class Handler:
     async def sleep(self, label: str, seconds: float) -> None:
         """Wait as this handler's behaviour waits. With 0 seconds the loop has a turn, and a cancel its chance."""
         self.at(label)
-        await self._behaviour.sleep(seconds)
+        await self._behaviour.sleep(self, seconds)
 
     def accepted(self, size: int) -> None:
         """A write of one chunk of ``size`` bytes was accepted: it cannot be taken back."""
@@ -78,6 +78,11 @@ class Handler:
         self.bytes += size
         who = self._who
         self._env.sink.emit(ChunkSent, run=who.run, lane=who.lane, layer="server", n=1, size=size, total=self.chunks)
+
+    @property
+    def deserted(self) -> bool:
+        """It was told that its client is gone, and its work goes on nevertheless."""
+        return self._running.left or self._swallowed > 0
 
     @property
     def summary(self) -> str:
@@ -88,9 +93,9 @@ class Handler:
         """Do ``work`` and end the span. Raises what ended it, after the cleanup."""
         dropped = False
         try:
-            done = await self._behaviour.run(work)
+            done = await self._behaviour.run(self, work)
         except BaseException as error:
-            self._ended(error, self._env.sink.clock.now())
+            self._ended(error, self.now())
             dropped = isinstance(error, GeneratorExit)
             raise
         else:
@@ -102,13 +107,55 @@ class Handler:
             else:
                 await self._clean_up()
 
+    # What its behaviour says (``servers.behaviours.Stage``) ---------------------------------------------
+
+    def now(self) -> Stamp:
+        return self._env.sink.clock.now()
+
+    def start(self, coro: Coroutine[Any, Any, T], what: str) -> asyncio.Task[T]:
+        return self._env.tasks.start(coro, name=f"{what} of {self._who.request}")
+
+    def hold(self, name: str, evidence: str) -> Hold:
+        self._running.holds.append(name)
+        return Hold(self, self._open("resource", name, evidence))
+
+    def let_go(self, name: str) -> None:
+        """What was held under ``name`` has ended."""
+        self._running.holds.remove(name)
+        self._env.registry.check(self._running)
+
+    def swallowed(self, error: BaseException) -> None:
+        self._swallowed += 1
+        told = self._told_by(error)
+        self._env.sink.emit(
+            CancelSwallowed,
+            at=told.at if told else None,
+            run=self._who.run,
+            lane=self._who.lane,
+            layer="server",
+            span=self._span.id,
+            name=HANDLER,
+            error=type(error).__name__,
+            n=self._swallowed,
+            evidence=self._words(error, told),
+        )
+
+    def explain(self, error: BaseException) -> str:
+        return self._words(error, self._told_by(error))
+
+    # How it ends ----------------------------------------------------------------------------------------
+
     def _ended(self, error: BaseException, now: Stamp) -> None:
-        where = f"at {self._running.at}"
         told = _CLOSED if isinstance(error, GeneratorExit) else self._told_by(error)
+        words = self._words(error, told)
         if told is None:
-            self._span.failed(error, f"{where}{_first_line(error)}", at=now)
+            self._span.failed(error, words, at=now)
         else:
-            self._span.cancelled(error, f"{where}, told by {told.how}", at=told.at or now)
+            self._span.cancelled(error, words, at=told.at or now)
+
+    def _words(self, error: BaseException, told: Told | None) -> str:
+        where = f"at {self._running.at}"
+        return f"{where}{_first_line(error)}" if told is None else f"{where}, told by {told.how}"
 
     async def _clean_up(self) -> None:
         cleanup = self._behaviour.cleanup()
@@ -116,17 +163,30 @@ class Handler:
             self._leave("finally ran")
             return
         self.at("cleanup")
-        begun = self._env.sink.clock.now()
-        task = self._env.tasks.start(cleanup, name=f"cleanup of {self._who.request}")
+        begun = self.now()
+        task = self.start(cleanup, "cleanup")
         try:
             await _undisturbed(task)
         finally:
-            took = (self._env.sink.clock.now().t - begun.t) / 1e6
+            took = (self.now().t - begun.t) / 1e6
             self._leave(f"finally ran, {_outcome(task)} after {took:.0f} ms")
 
     def _leave(self, evidence: str) -> None:
-        self._env.registry.leave(self._running)
+        self._running.left = True
+        self._env.registry.check(self._running)
         self._span.cleaned_up(evidence)
+
+
+class Hold:
+    """Something of a handler that may outlive it."""
+
+    def __init__(self, handler: Handler, span: Span) -> None:
+        self._handler, self._span = handler, span
+
+    def release(self, evidence: str, at: Stamp | None = None) -> None:
+        """It has ended. Raises SpanError when called twice."""
+        self._handler.let_go(self._span.name)
+        self._span.cleaned_up(evidence, at=at)
 
 
 async def _undisturbed(task: asyncio.Task[None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from probes.clock import Stamp
 
@@ -28,6 +28,9 @@ class Running:
     who: Who
     since: Stamp
     at: str = "start"
+    left: bool = False
+    """Its ``finally`` has run. What it ``holds``, by name, still runs."""
+    holds: list[str] = field(default_factory=list)
 
 
 class Registry:
@@ -44,8 +47,10 @@ class Registry:
         self._idle.clear()
         return running
 
-    def leave(self, running: Running) -> None:
-        del self._running[id(running)]
+    def check(self, running: Running) -> None:
+        """Forget it when it has left and holds nothing any more."""
+        if running.left and not running.holds:
+            del self._running[id(running)]
         if not self._running:
             self._idle.set()
 
@@ -69,4 +74,5 @@ def _line(running: Running, now: Stamp) -> str:
     who = running.who
     whose = f"run {who.run} lane {who.lane}" if who.run else "guest"
     age = (now.t - running.since.t) / 1e9
-    return f"{who.protocol} {who.request} from {who.peer}, {whose}, for {age:.1f} s, at {running.at}"
+    remains = f"only its {' and '.join(running.holds)} left, " if running.left else ""
+    return f"{who.protocol} {who.request} from {who.peer}, {whose}, for {age:.1f} s, {remains}at {running.at}"

@@ -193,4 +193,7 @@ class HttpServer:
 
 
 def _told_by(error: BaseException, exchange: Exchange) -> Told | None:
-    return exchange.told if isinstance(error, asyncio.CancelledError | Gone) else None
+    if isinstance(error, Gone) and exchange.told is not None:
+        # The connection heard of it earlier; the handler, only now.
+        return Told(exchange.told.how)
+    return exchange.told if isinstance(error, asyncio.CancelledError) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -101,33 +100,3 @@ async def test_a_failure_is_noted(servers: Servers) -> None:
         await raw.until(b"\r\n\r\n")
     note = "servers: GET /slow-headers?behaviour=raises failed: ValueError: no such luck"
     await servers.until(lambda: note in servers.notes())
-
-
-async def test_a_deaf_grpc_handler_is_told_by_its_write(servers: Servers, channel: grpc.aio.Channel) -> None:
-    run = servers.new_run()
-    started = call(channel, run, SERVER_STREAM, interval=60, behaviour="deaf")
-    await started.read()
-    started.cancel()
-    life = await servers.life(run)
-    assert re.fullmatch(r"at write #\d+, told by the failed write", life.cancelled.evidence)
-    assert life.cancelled.error in ("ExecuteBatchError", "InternalError", "UsageError", "InvalidStateError")
-
-
-async def test_a_deaf_http_handler_is_told_by_its_write(servers: Servers) -> None:
-    run = servers.new_run()
-    async with await Raw.connect(servers.http) as raw:
-        await raw.get("/stream?interval=60&behaviour=deaf", run)
-        await servers.sent(run, 1)
-        raw.rst()
-        life = await servers.life(run)
-    assert (life.cancelled.error, life.cancelled.evidence) == ("Gone", "at write #2, told by RST")
-
-
-async def test_shielded_work_is_seen_to_run_on(servers: Servers) -> None:
-    run = servers.new_run()
-    async with H2Client.connect(servers.http) as client:
-        stream = await client.request("/slow-headers?delay=0.1&behaviour=shielded", run)
-        await servers.started(run)
-        await client.call("reset_stream", stream, 8)
-        life = await servers.life(run)
-    assert life.cancelled.evidence == "at sleep before head, told by RST_STREAM CANCEL(8)"

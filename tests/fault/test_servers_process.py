@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from probes.events import Note, Progress, SpanCancelled
+from probes.events import CancelSwallowed, Note, Progress, SpanCancelled
+from tests.kit.grpc_kit import connected
 from tests.kit.servers_kit import H2Client, Raw, Servers, running
-
-WILD = "tests.kit.servers_wild"
 
 
 def end_of_file(servers: Servers) -> None:
@@ -66,7 +65,7 @@ async def test_every_end_tells_the_handlers(end: Callable[[Servers], None]) -> N
 
 @pytest.mark.parametrize("end", [end_of_file, terminate])
 async def test_a_handler_that_blocks_the_loop_does_not_hold_it(end: Callable[[Servers], None]) -> None:
-    async with running(WILD) as servers, await Raw.connect(servers.http) as raw:
+    async with running() as servers, await Raw.connect(servers.http) as raw:
         run = servers.new_run()
         # Two steps: the first block lets the loop say that it has begun.
         await raw.get("/stream?delay=0.2&interval=60&behaviour=blocking", run)
@@ -85,6 +84,27 @@ async def test_a_cleanup_that_would_take_long_is_left_behind_and_named() -> None
         note = (await servers.until(lambda: servers.of(Note)))[0]
     assert note.text.startswith("servers: left behind: http/1.1 GET /slow-headers from 127.0.0.1:")
     assert note.text.endswith("at cleanup")
+
+
+@pytest.mark.parametrize("end", [end_of_file, terminate, leave])
+@pytest.mark.parametrize("behaviour", ["swallow", "executor", "shielded", "writes-only"])
+async def test_a_handler_that_goes_on_is_left_behind_and_named(end: Callable[[Servers], None], behaviour: str) -> None:
+    async with running() as servers, H2Client.connect(servers.http) as h2, connected(servers) as grpc:
+        over_grpc, over_http = servers.new_run(), servers.new_run()
+        call = grpc.unary(over_grpc, delay=60, behaviour=behaviour)
+        await h2.request(f"/slow-headers?delay=60&behaviour={behaviour}", over_http)
+        await servers.started(over_grpc)
+        await servers.started(over_http)
+        end(servers)
+        assert await gone(servers) < 2.0
+        call.cancel()
+        await servers.until(lambda: [event for event in servers.of(Progress) if event.state == "stopped"])
+    told = servers.of(CancelSwallowed) if behaviour in ("swallow", "writes-only") else servers.of(SpanCancelled)
+    assert {event.run for event in told} == {over_grpc, over_http}
+    left = {"executor": "only its thread left, ", "shielded": "only its shielded task left, "}.get(behaviour, "")
+    ends = {text.partition(f" s, {left}at sleep before ")[2] for text in servers.notes()}
+    assert ends == {"response", "head"}
+    assert all(text.startswith("servers: left behind: ") for text in servers.notes())
 
 
 async def test_ctrl_c_does_not_reach_it() -> None:

@@ -38,12 +38,14 @@ from probes.events import (
 )
 from probes.schema import LANE_HEADER, RUN_HEADER
 from probes.tasks import TaskKeeper
+from servers.behaviours import BEHAVIOURS
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 H = TypeVar("H", bound=h2.events.Event)
 LIMIT = 10.0
 LANE = "under test"
+NO_SUCH_BEHAVIOUR = f"unknown behaviour 'zombie': {', '.join(BEHAVIOURS)} are known"
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,22 @@ class Servers:
         return [event for event in self.events if isinstance(event, kind) and run in (None, event.run)]
 
     async def started(self, run: int) -> SpanStarted:
-        return (await self.until(lambda: self.of(SpanStarted, run)))[0]
+        return (await self.until(lambda: self.handlers_of(SpanStarted, run)))[0]
+
+    def handlers_of(self, kind: type[E], run: int) -> list[E]:
+        """Events of ``run``'s handler alone, without those of what it holds."""
+        return [event for event in self.of(kind, run) if event.layer == "server"]
+
+    async def held(self, run: int) -> tuple[SpanStarted, CleanedUp]:
+        """Wait until the one resource of ``run``'s handler is free; its start and its end."""
+
+        def ends() -> list[CleanedUp]:
+            return [event for event in self.of(CleanedUp, run) if event.layer == "resource"]
+
+        end = (await self.until(ends))[0]
+        start = [event for event in self.of(SpanStarted, run) if event.layer == "resource"]
+        assert [event.span for event in start] == [end.span]
+        return start[0], end
 
     async def sent(self, run: int, total: int) -> None:
         """Wait until ``total`` chunks of this run's handler were accepted."""
@@ -120,10 +137,10 @@ class Servers:
 
     async def life(self, run: int) -> Life:
         """Wait until the handler of ``run`` is cleaned up; it must have had one start, one end and one cleanup."""
-        await self.until(lambda: self.of(CleanedUp, run))
+        await self.until(lambda: self.handlers_of(CleanedUp, run))
         # What the process says before it answers would show a second end.
         await self.handlers()
-        starts, cleanups = self.of(SpanStarted, run), self.of(CleanedUp, run)
+        starts, cleanups = self.handlers_of(SpanStarted, run), self.handlers_of(CleanedUp, run)
         ends = [event for event in self.events if isinstance(event, ENDS) and event.run == run]
         assert (len(starts), len(ends), len(cleanups)) == (1, 1, 1), (starts, ends, cleanups)
         chunks = self.of(ChunkSent, run)

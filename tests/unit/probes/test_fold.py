@@ -199,3 +199,46 @@ def test_skew_is_largest_minus_smallest_of_the_headlines() -> None:
     run: RunState = fold(sorted(events, key=order_key))
     assert skew(run, Moment.DONE) == 60_000
     assert skew(run, Moment.INTERRUPT) is None
+
+
+def test_a_handler_that_swallows_its_cancel_is_a_zombie_until_it_ends() -> None:
+    story = frame(cancelled(started("grpc")), 600, "RST_STREAM", code="CANCEL(8)", stream=1)
+    swallowed = {"layer": "server", "span": 4, "name": "handler", "error": "CancelledError", "evidence": "at sleep"}
+    story(ev.CancelSwallowed, 1200, **swallowed)
+    story(ev.CleanedUp, 1300, layer="resource", span=3, name="stream")
+    lane = lane_of(story)
+    assert lane.server.state is State.CANCELLING
+    assert zombie(lane, ZERO + 10**9).until is None
+    story(ev.SpanCancelled, 400_000, layer="server", span=4, name="handler", error="ExecuteBatchError")
+    story(ev.CleanedUp, 400_010, layer="server", span=4, name="handler")
+    lane = lane_of(story)
+    mark = lane.layer("server").first(Moment.DONE)
+    assert mark is not None
+    assert (us(lane, "server", Moment.DONE), mark.evidence) == (1200, "CancelledError swallowed at sleep")
+    assert len(lane.layer("server").marks) == 2
+    assert lane.server.state is State.CANCELLED
+    assert zombie(lane, ZERO + 10**9).ns == 400_000_000
+    assert verdict(lane, ZERO + 10**9) == ZOMBIE
+
+
+def test_a_resource_row_ends_with_the_last_thing_that_it_holds() -> None:
+    story = frame(cancelled(started("grpc")), 600, "RST_STREAM", code="CANCEL(8)", stream=1)
+    story(ev.SpanStarted, -6500, layer="resource", span=5, name="thread")
+    story(ev.SpanCancelled, 1200, layer="server", span=4, name="handler", error="CancelledError")
+    story(ev.CleanedUp, 1250, layer="server", span=4, name="handler")
+    story(ev.CleanedUp, 1300, layer="resource", span=3, name="stream", evidence="stream closed")
+    row = lane_of(story).layer("resource")
+    assert (row.started, row.ended, row.marks) == (ZERO - 7_800_000, None, ())
+    story(ev.CleanedUp, 90_000, layer="resource", span=5, name="thread", evidence="thread ended")
+    row = lane_of(story).layer("resource")
+    assert row.ended == ZERO + 90_000_000
+    assert [mark.evidence for mark in row.marks] == ["thread ended"]
+
+
+def test_a_server_that_acts_is_no_cancel_of_the_callers() -> None:
+    story = started("http/1.1")
+    story(ev.Trigger, 0, lane="", cause="server RST")
+    story(ev.Signal, 20, layer="server", cause="server RST")
+    lane = lane_of(story)
+    assert lane.layer("caller").marks == ()
+    assert lane.client.state is State.PARTIAL_SENT

@@ -15,37 +15,16 @@ import pytest_asyncio
 from probes.events import SpanCompleted
 from probes.schema import SERVER_STREAM, UNARY, Chunk, SlowRequest
 from probes.tasks import TaskKeeper
-from tests.kit.servers_kit import LANE, H2Client, Servers, attribution
+from tests.kit.grpc_kit import Client, connected
+from tests.kit.servers_kit import LANE, NO_SUCH_BEHAVIOUR, H2Client, Servers
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-_OPTIONS = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 16_384))
-
-
-class Client:
-    def __init__(self, servers: Servers, channel: grpc.aio.Channel) -> None:
-        self._servers, self._channel = servers, channel
-
-    def stream(self, run: int, *, timeout: float | None = None, **asked: Any) -> Any:
-        method = self._channel.unary_stream(
-            SERVER_STREAM, request_serializer=SlowRequest.SerializeToString, response_deserializer=Chunk.FromString
-        )
-        return method(SlowRequest(**asked), metadata=tuple(attribution(run).items()), timeout=timeout)
-
-    def unary(self, run: int, *, timeout: float | None = None, **asked: Any) -> Any:
-        method = self._channel.unary_unary(
-            UNARY, request_serializer=SlowRequest.SerializeToString, response_deserializer=Chunk.FromString
-        )
-        return method(SlowRequest(**asked), metadata=tuple(attribution(run).items()), timeout=timeout)
-
-    def raw(self, method: str, data: bytes) -> Any:
-        return self._channel.unary_unary(method)(data)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client(servers: Servers) -> AsyncIterator[Client]:
-    async with grpc.aio.insecure_channel(servers.grpc, options=_OPTIONS) as channel:
-        yield Client(servers, channel)
+    async with connected(servers) as client:
+        yield client
 
 
 async def test_a_stream_that_completes(servers: Servers, client: Client) -> None:
@@ -170,7 +149,7 @@ async def test_a_cancel_during_the_cleanup_does_not_cut_it_off(servers: Servers,
 @pytest.mark.parametrize(
     ("asked", "details"),
     [
-        ({"behaviour": "zombie"}, "unknown behaviour 'zombie': cooperative, slow-cleanup are known"),
+        ({"behaviour": "zombie"}, NO_SUCH_BEHAVIOUR),
         ({"behaviour": "cooperative:3"}, "cooperative takes no argument"),
         ({"chunks": -1}, "chunks must be a whole number of chunks from 1 to 1000000, not '-1'"),
         ({"delay": float("inf")}, "delay must be a number of seconds from 0 to 3600, not 'inf'"),

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from probes.events import SpanCancelled
-from tests.kit.servers_kit import LANE, Raw, Servers, attribution
+from tests.kit.servers_kit import LANE, NO_SUCH_BEHAVIOUR, Raw, Servers, attribution
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -185,7 +185,7 @@ async def test_half_a_body_is_no_upload(servers: Servers, raw: Raw) -> None:
 @pytest.mark.parametrize(
     ("request_line", "status", "text"),
     [
-        ("GET /stream?behaviour=zombie", 400, "unknown behaviour 'zombie': cooperative, slow-cleanup are known"),
+        ("GET /stream?behaviour=zombie", 400, NO_SUCH_BEHAVIOUR),
         ("GET /stream?behaviour=slow-cleanup:long", 400, "slow-cleanup takes seconds from 0 to 3600"),
         ("GET /stream?chunks=1.5", 400, "chunks must be a whole number of chunks from 1 to 1000000, not '1.5'"),
         ("GET /stream?delay=nan", 400, "delay must be a number of seconds from 0 to 3600, not 'nan'"),
