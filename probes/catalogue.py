@@ -8,6 +8,7 @@ are the clients' and servers' own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 PROTOCOLS = ("grpc", "http/1.1", "http/2", "postgres")
 
@@ -107,6 +108,81 @@ TIMEOUTS: dict[str, tuple[str, ...]] = {
     "postgres": ("timeout", "command_timeout", "statement_timeout", "asyncio.timeout"),
 }
 """The timeouts that can be set, by protocol, in the clients' own names."""
+
+LASTING: tuple[str, ...] = ("first response", "response headers", "statement executing")
+"""Phases that last as long as the lane's ``delay``, unless a fault holds the call in them."""
+
+BEHAVIOURS: dict[str, str] = {
+    "cooperative": "hears of a cancel at its await and leaves at once",
+    "slow-cleanup": "leaves at once and takes its time to tidy up",
+    "swallow": "ignores one cancel and works on",
+    "blocking": "blocks its loop between two chunks and cannot be told there",
+    "executor": "works in a thread that runs on",
+    "shielded": "works behind a shield: it is told, and the work goes on",
+    "writes-only": "looks at nothing and notices only that a write fails",
+}
+"""Of a server's handler, each with a line of help; an argument follows a colon and is checked by the server."""
+
+MIDDLEWARE: dict[str, tuple[str, str]] = {
+    "pass": ("", "hands everything on as it is"),
+    "shield": ("", "asyncio.shield: the caller is cancelled, the call is not"),
+    "swallow": ("", "catches the cancel and returns something else"),
+    "add-timeout": ("a time", "a timeout of its own around the call, like add-timeout:250ms"),
+    "drop-deadline": ("", "makes the call without the caller's deadline"),
+    "independent": ("", "makes the call in a task of its own that nobody cancels"),
+}
+"""Links between caller and client: what each takes after a colon, and a line of help."""
+
+FAULTS: dict[str, str] = {
+    "freeze": "nothing is read any more: the kernel's buffers fill up",
+    "black-hole": "everything is read and thrown away",
+    "slow": "read slowly, at rate bytes a second",
+    "hold": "what comes is kept and passed on at the end",
+    "delay-cancel": "each CancelRequest is held for seconds",
+    "lose-cancel": "no CancelRequest gets through",
+    "cut": "the connection is ended, by FIN or RST",
+}
+"""What the tap can do to a lane's connections, each with a line of help."""
+
+
+class Option(NamedTuple):
+    """What one option takes (``bool``, ``int``, ``float`` for any number, or one of some words), and a line of help."""
+
+    takes: type[bool] | type[int] | type[float] | tuple[str, ...]
+    help: str
+
+
+_ALL_OPTIONS: dict[str, Option] = {
+    "edge": Option(("asyncio", "anyio"), "whose cancel scope the caller's task runs in"),
+    "second_cancel": Option(bool, "a second task.cancel() while the first is being cleaned up"),
+}
+
+_HTTP_OPTIONS: dict[str, Option] = {
+    "server": Option(("http", "hypercorn"), "which server answers"),
+    "client": Option(("httpx", "httpx2"), "which client asks"),
+    "reset": Option(bool, "HTTP/2: the patched client that sends RST_STREAM when it is cancelled"),
+    "linger": Option(bool, "SO_LINGER with 0 seconds on the client's socket: closing it sends RST"),
+    "watch": Option(bool, "the handler watches for the client's going"),
+    "pool_size": Option(int, "connections in the client's pool"),
+}
+
+OPTIONS: dict[str, dict[str, Option]] = {
+    "grpc": {
+        "wait_for_ready": Option(bool, "the call waits for a connection and does not fail at once"),
+        "target": Option(("tap", "dead", "stalled", "black-hole"), "what the channel connects to"),
+        "grace": Option(float, "seconds that server stop or channel.close gives to open calls"),
+    }
+    | _ALL_OPTIONS,
+    "http/1.1": _HTTP_OPTIONS | _ALL_OPTIONS,
+    "http/2": _HTTP_OPTIONS | _ALL_OPTIONS,
+    "postgres": {
+        "check_interval": Option(float, "client_connection_check_interval in ms; 0 is off"),
+        "pool_size": Option(int, "connections in the client's pool"),
+        "autocommit": Option(bool, "the statement is its own transaction"),
+    }
+    | _ALL_OPTIONS,
+}
+"""What only some protocols have, by protocol and name."""
 
 _COVERED_BY: dict[str, tuple[str, ...]] = {
     "connect timeout": ("DNS", "TCP connect", "TLS handshake"),

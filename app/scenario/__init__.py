@@ -1,0 +1,8 @@
+"""Scenarios: TOML files, checked strictly. An error names file, line, and what would be right."""
+
+from app.scenario.errors import ScenarioError
+from app.scenario.lanes import FaultSpec, LaneSpec
+from app.scenario.load import Loaded, find, load, parse
+from app.scenario.model import Scenario
+
+__all__ = ["FaultSpec", "LaneSpec", "Loaded", "Scenario", "ScenarioError", "find", "load", "parse"]

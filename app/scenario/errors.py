@@ -1,0 +1,60 @@
+"""What is wrong with a scenario file, in one line: file, line, path, and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.scenario.fields import listed, shown
+from app.scenario.lanes import FaultSpec, LaneSpec
+from app.scenario.lines import Path, line_of
+from app.scenario.model import Scenario
+
+
+class ScenarioError(ValueError):
+    """One line: file, line, what is wrong and what would be right."""
+
+
+_TABLES: dict[tuple[str, ...], Any] = {(): Scenario, ("lanes",): LaneSpec, ("lanes", "faults"): FaultSpec}
+"""Path of a table, without the numbers of arrays -> its model."""
+
+
+def no_toml(error: Exception, text: str, file: str) -> ScenarioError:
+    """For what ``tomllib`` raises: also ValueError for a number of too many digits, RecursionError for too many [."""
+    if isinstance(error, tomllib.TOMLDecodeError):
+        what, _, where = str(error).partition(" (at ")
+        line = re.match(r"line (\d+)", where)
+        return ScenarioError(f"{file}:{line[1] if line else max(1, len(text.splitlines()))}: no TOML: {shown(what)}")
+    return ScenarioError(f"{file}:1: no TOML: {shown(error)}")
+
+
+def explain(error: ValidationError, text: str, file: str) -> ScenarioError:
+    # A misspelt key is both unknown and missing: the first says more.
+    errors = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+    first = errors[0]
+    path: Path = (*first["loc"], *getattr(first.get("ctx", {}).get("error"), "path", ()))
+    where = ".".join(str(part + 1) if isinstance(part, int) else shown(part) for part in path)
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return ScenarioError(f"{file}:{line_of(text, path)}: {where}: {_right(first)}{more}")
+
+
+def _right(error: Any) -> str:
+    """pydantic's words in ours, where they do not say what would be right."""
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return _unknown(error["loc"])
+    if kind == "missing":
+        return "is missing"
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    return f"{error['msg'][0].lower()}{error['msg'][1:]}, not {shown(repr(error['input']))}"
+
+
+def _unknown(path: Path) -> str:
+    known = list(_TABLES[tuple(part for part in path[:-1] if isinstance(part, str))].model_fields)
+    near = difflib.get_close_matches(str(path[-1]), known, n=1)
+    return f"unknown key: did you mean {near[0]}?" if near else f"unknown key: known are {listed(known)}"

@@ -1,0 +1,58 @@
+"""Finding and reading scenario files."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from app.paths import scenario_files
+from app.scenario.errors import ScenarioError, explain, no_toml
+from app.scenario.model import Scenario
+from app.settings import RunSettings
+
+
+class Loaded:
+    """A scenario that was read: its name, the file's text (for a recording's header), and what it says."""
+
+    def __init__(self, name: str, text: str, scenario: Scenario) -> None:
+        self.name, self.text, self.scenario = name, text, scenario
+
+    @property
+    def settings(self) -> RunSettings:
+        return self.scenario.to_settings(self.name)
+
+
+def find(name: str) -> Loaded:
+    """The scenario ``name``: a shipped one, or a path that ends in ``.toml``. Raises ScenarioError."""
+    if name.endswith(".toml") or "/" in name:
+        return load(Path(name))
+    files = scenario_files()
+    if name in files:
+        return load(files[name])
+    near = difflib.get_close_matches(name, files, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(files)}"
+    raise ScenarioError(f"no scenario is called {name!r}: {hint}")
+
+
+def load(path: Path) -> Loaded:
+    """Read and check one file. Raises ScenarioError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ScenarioError(f"{path}: not UTF-8 text") from None
+    except OSError as error:
+        raise ScenarioError(f"{path}: {error.strerror or error}") from None
+    return Loaded(path.stem, text, parse(text, str(path)))
+
+
+def parse(text: str, file: str) -> Scenario:
+    """Check ``text``; ``file`` is named in errors. Raises ScenarioError."""
+    try:
+        return Scenario.model_validate(tomllib.loads(text))
+    except ValidationError as error:
+        raise explain(error, text, file) from None
+    except (ValueError, RecursionError) as error:
+        raise no_toml(error, text, file) from None

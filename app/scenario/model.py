@@ -1,0 +1,64 @@
+"""A scenario file as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from app.scenario.fields import Misfit, Strict, Time, Timeout, listed
+from app.scenario.lanes import LaneSpec
+from app.settings import RunSettings
+from probes import catalogue
+
+
+class Scenario(Strict):
+    """``cause``: somebody's key, the scope's shared ``deadline``, or nobody (``timeout``): each lane's own timer."""
+
+    title: str
+    summary: str
+    lanes: list[LaneSpec] = Field(min_length=1, max_length=16)
+    cause: Literal["key", "deadline", "timeout"] = "key"
+    deadline: Timeout = None
+    hold: Time = 0.3
+    settle: Time = 1.0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Scenario:
+        for misfit in _misfits(self):
+            raise misfit
+        return self
+
+    def to_settings(self, name: str) -> RunSettings:
+        """What a run of it starts from, before anybody changes a timeout."""
+        return RunSettings(
+            scenario=name,
+            title=self.title,
+            lanes=tuple(lane.to_plan() for lane in self.lanes),
+            deadline=self.deadline,
+            settle=self.settle,
+            hold=self.hold,
+            cause=self.cause,
+        )
+
+
+def _misfits(scenario: Scenario) -> Iterator[Misfit]:
+    names = [lane.lane for lane in scenario.lanes]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            yield Misfit(f"two lanes are called {name}: give one of them a name of its own", "lanes", number, "name")
+    if scenario.deadline == 0:
+        yield Misfit('a deadline must be above 0, or "none"', "deadline")
+    if scenario.cause == "deadline" and scenario.deadline is None:
+        yield Misfit('the cause "deadline" needs one: write deadline = "500ms"', "cause")
+    for number, lane in enumerate(scenario.lanes if scenario.cause == "timeout" else ()):
+        if lane.cause not in catalogue.TIMERS:
+            text = f"nobody presses a key (the run's cause is timeout): {listed(_timers(lane))} end it by themselves"
+            yield Misfit(text, "lanes", number, "cause")
+
+
+def _timers(lane: LaneSpec) -> Iterator[str]:
+    for cause in catalogue.CAUSES[lane.protocol]:
+        if cause in catalogue.TIMERS and not catalogue.why_not(lane.protocol, lane.phase, cause):
+            yield cause
