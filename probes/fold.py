@@ -15,6 +15,7 @@ a process was late. How a mark is told from mere traffic:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import reduce
@@ -44,6 +45,8 @@ INTERRUPTS: dict[str, frozenset[str]] = {
     "postgres": frozenset({"CancelRequest", "ErrorResponse", "Terminate"}),
     "tls": frozenset({"alert"}),
 }
+
+_BEGIN = re.compile(r"\s*(BEGIN|START TRANSACTION)\b[^;]*;?\s*", re.IGNORECASE)
 
 _TICKS_KEPT = 512
 """Even; entries of a lane's activity."""
@@ -98,7 +101,7 @@ def _run_started(state: RunState, event: ev.RunStarted) -> RunState:
 
 def _trigger(state: RunState, event: ev.Trigger) -> RunState:
     if event.lane:
-        zero = Zero(event.t, event.cause, event.detail, own=True, err=event.err)
+        zero = Zero(event.t, event.cause, event.detail, own=True)
         return _on_lane(state, event, lambda lane, _: lane if lane.zero else replace(lane, zero=zero))
     zero = Zero(event.t, event.cause, event.detail)
     lanes = tuple(lane if lane.zero or _over(lane) else replace(lane, zero=zero) for lane in state.lanes)
@@ -139,7 +142,7 @@ def _mark(lane: LaneState, layer: Layer, moment: Moment, event: Event, evidence:
 
 def _answers(lane: LaneState, layer: Layer, event: Event) -> bool:
     """Whether ``event`` can be an answer to this lane's trigger."""
-    if lane.zero is None or event.t < lane.zero.t - lane.zero.err:
+    if lane.zero is None or event.t < lane.zero.t:
         return False
     if lane.teardown is None or event.t < lane.teardown:
         return True
@@ -309,11 +312,12 @@ def _on_wire(lane: LaneState, event: ev.BytesSeen) -> Chunks:
 def _frame(lane: LaneState, event: ev.FrameSeen) -> LaneState:
     if lane.layer("wire").started is None:
         lane = _with(lane, "wire", started=event.t)
+    stops = _stops_io(lane, event)
     if event.proto == "postgres":
         lane = _postgres(lane, event)
     if event.name == "CancelRequest":
         lane = replace(lane, side_conns=(*lane.side_conns, event.conn))
-    if _stops_io(lane, event):
+    if stops:
         lane = _mark(lane, "wire", Moment.INTERRUPT, event, wire_evidence(event))
         return lane if event.name == "CancelRequest" else _with(lane, "wire", ended=event.t, outcome="interrupted")
     return _wire_over(lane, event)
@@ -342,12 +346,20 @@ def _stops_io(lane: LaneState, event: ev.FrameSeen) -> bool:
     if event.name == "HEADERS":
         # A status in trailers ends the stream as well: the server's own deadline, or its abort.
         return event.direction == TO_CLIENT and event.detail.startswith("grpc-status") and event.code != "0"
+    if event.name == "CommandComplete":
+        return _rolled_back(lane, event)
     return event.name in INTERRUPTS.get(event.proto, ())
+
+
+def _rolled_back(lane: LaneState, event: ev.FrameSeen) -> bool:
+    """A rollback that ends an open statement: a cancel that met a cursor between two fetches stops nothing else."""
+    return event.detail == "ROLLBACK" and lane.server.state not in (State.IDLE, *TERMINAL)
 
 
 def wire_evidence(event: ev.FrameSeen) -> str:
     """``client>server RST_STREAM CANCEL(8)``: direction, name, code."""
-    return " ".join(part for part in (event.direction, event.name, event.code) if part)
+    what = event.detail if event.name == "CommandComplete" else event.code
+    return " ".join(part for part in (event.direction, event.name, what) if part)
 
 
 def _postgres(lane: LaneState, event: ev.FrameSeen) -> LaneState:
@@ -359,6 +371,8 @@ def _postgres(lane: LaneState, event: ev.FrameSeen) -> LaneState:
     if event.name == "ErrorResponse":
         return _postgres_error(lane, event)
     row = lane.layer("server")
+    if event.name == "CommandComplete" and _rolled_back(lane, event):
+        return _postgres_stopped(lane, event, "CommandComplete ROLLBACK")
     if event.name == "CommandComplete" and lane.server.state not in TERMINAL:
         lane = _with(lane, "server", ended=event.t, outcome="completed")
         return _server(lane, Input.END, event, evidence=event.detail)
@@ -368,6 +382,9 @@ def _postgres(lane: LaneState, event: ev.FrameSeen) -> LaneState:
 
 
 def _postgres_request(lane: LaneState, event: ev.FrameSeen) -> LaneState:
+    if event.name == "Query" and _BEGIN.fullmatch(event.detail):
+        # A transaction is opened for the statement that is to come, and is not it.
+        return lane
     if event.name in ("Execute", "Query") and lane.server.state is State.IDLE:
         return _server(_with(lane, "server", started=event.t), Input.OPEN, event, evidence=event.name)
     if event.name == "CancelRequest" and lane.server.state not in TERMINAL:
@@ -378,11 +395,15 @@ def _postgres_request(lane: LaneState, event: ev.FrameSeen) -> LaneState:
 def _postgres_error(lane: LaneState, event: ev.FrameSeen) -> LaneState:
     if lane.server.state in TERMINAL:
         return lane
-    stopped = event.code in ("57014", "57P01")
-    lane = _with(lane, "server", ended=event.t, outcome="cancelled" if stopped else "failed")
+    return _postgres_stopped(lane, event, f"ErrorResponse {event.code}", failed=event.code not in ("57014", "57P01"))
+
+
+def _postgres_stopped(lane: LaneState, event: ev.FrameSeen, evidence: str, *, failed: bool = False) -> LaneState:
+    """The statement ended unfinished, by an error of its own when it ``failed``."""
+    lane = _with(lane, "server", ended=event.t, outcome="failed" if failed else "cancelled")
     if _answers(lane, "server", event):
-        lane = _mark(lane, "server", Moment.DONE, event, f"ErrorResponse {event.code}")
-    return _server(lane, Input.STOPPED if stopped else Input.FAIL, event, evidence=event.code)
+        lane = _mark(lane, "server", Moment.DONE, event, evidence)
+    return _server(lane, Input.FAIL if failed else Input.STOPPED, event, evidence=evidence)
 
 
 def _backend(lane: LaneState, event: ev.BackendState) -> LaneState:

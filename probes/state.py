@@ -68,8 +68,6 @@ class Zero:
     detail: str = ""
     own: bool = False
     """True: the lane's own trigger (its timeout, its key), False: the scope's."""
-    err: int = 0
-    """ns: how much before ``t`` a lane's own timer may have fired; 0 for a trigger that was stamped as it came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,8 @@ class Lane(ABC):
         self._read = 0
         self._client: Span | None = None
         self._resource: Span | None = None
+        self._gave_up: Stamp | None = None
+        """When the library gave up."""
 
     # What a lane writes -------------------------------------------------------------------------------
 
@@ -89,6 +91,11 @@ class Lane(ABC):
         """Whether ``error`` is one of this lane's own timers: its name and the instant at which it was due."""
         del error
         return None
+
+    def words(self, error: BaseException) -> str:
+        """What ``error`` says, in a few words."""
+        text = str(error).strip()
+        return text.splitlines()[0][:120] if text else ""
 
     def held(self) -> dict[str, int]:
         """What is held still, by name; zeros are left out by the caller."""
@@ -122,7 +129,7 @@ class Lane(ABC):
             span.cancelled(error)
             raise
         except Exception as error:  # noqa: BLE001 - whatever the library raises is the result that is shown
-            span.failed(error, _first_line(error))
+            span.failed(error, self.words(error))
         else:
             span.completed()
         finally:
@@ -142,8 +149,11 @@ class Lane(ABC):
             raise
 
     def triggered(self, cause: str, at: Stamp) -> None:
-        """This lane's own timer was its trigger."""
-        self.bench.sink.emit(Trigger, at=at, run=self.run, lane=self.plan.lane, cause=cause)
+        """This lane's own timer, due ``at``, was its trigger. What it brought about cannot be older than it: a timer
+        that fired early was due when that came."""
+        signs = [stamp.t for stamp in (self._gave_up, self.bench.ledger.closed_at) if stamp is not None]
+        t = min([at.t, *(sign for sign in signs if sign >= at.t - TIMER_ERR_NS)])
+        self.bench.sink.emit(Trigger, at=Stamp(t, at.err), run=self.run, lane=self.plan.lane, cause=cause)
 
     async def _call(self) -> None:
         try:
@@ -175,12 +185,13 @@ class Lane(ABC):
         span = self._span_client()
         if span.ended:
             return
+        self._gave_up = at
         if isinstance(error, asyncio.CancelledError):
             span.cancelled(error, evidence, at=at)
             return
         if (own := self.own_timeout(error)) is not None:
             self.triggered(*own)
-        span.failed(error, evidence or _first_line(error), at=at)
+        span.failed(error, evidence or self.words(error), at=at)
 
     def resource_released(self, evidence: str) -> None:
         if self._resource is not None and not self._resource.cleaned:
@@ -222,11 +233,6 @@ class Lane(ABC):
 def due(since: Stamp, timeout: float) -> Stamp:
     """The instant at which a timer of ``timeout`` seconds, set at ``since``, was due."""
     return Stamp(since.t + round(timeout * 1e9), since.err + TIMER_ERR_NS)
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:120] if text else ""
 
 
 LaneFactory = Callable[[int, LanePlan], Lane]

@@ -120,6 +120,12 @@ class GrpcLane(Lane):
             return None
         return "gRPC deadline", due(self._opened, deadline)
 
+    def words(self, error: BaseException) -> str:
+        # The text of an AioRpcError has many lines, and the first says nothing.
+        if isinstance(error, grpc.aio.AioRpcError):
+            return f"{error.code().name} {error.details() or ''}".strip()[:120]
+        return super().words(error)
+
     async def released(self) -> str | None:
         evidence = await self.bench.ledger.exchange_closed()
         kept = self.bench.ledger.connections()

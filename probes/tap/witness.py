@@ -25,11 +25,14 @@ class Ledger:
         self.expected = Tag(0, lane)
         self.backends: dict[int, Observer] = {}
         self.open: set[Observer] = set()
+        self.closed_at: Stamp | None = None
+        """When the exchange of the expected run was closed."""
         self._closed: dict[Tag, asyncio.Future[str]] = {}
 
     def expect(self, run: int, lane: str) -> None:
         """From now on new connections belong to this run and lane until they say otherwise."""
         self.expected = Tag(run, lane)
+        self.closed_at = None
         self._closed.clear()
 
     def witness(self, conn: int, peer: str) -> Observer:
@@ -43,8 +46,9 @@ class Ledger:
         """Connections of this lane that are open now."""
         return len(self.open)
 
-    def closed(self, tag: Tag, evidence: str) -> None:
+    def closed(self, tag: Tag, evidence: str, at: Stamp) -> None:
         if tag == self.expected and not (future := self._future(tag)).done():
+            self.closed_at = at
             future.set_result(evidence)
 
     def _future(self, tag: Tag) -> asyncio.Future[str]:
@@ -71,7 +75,7 @@ class Observer:
     def hung_up(self, direction: Direction, how: str, stamp: Stamp) -> None:
         self._items(direction, self._talk.end(direction) if how == "FIN" else [], stamp)
         self._emit(FrameSeen, self._tag, stamp, direction=direction, proto="tcp", name=how, stamp=stamp.quality)
-        self._ledger.closed(self._tag, f"{direction} {how}")
+        self._ledger.closed(self._tag, f"{direction} {how}", stamp)
 
     def closed(self, detail: str) -> None:
         self._ledger.open.discard(self)
@@ -120,7 +124,7 @@ class Observer:
         if seen.closes:
             self._streams.pop(seen.stream, None)
             how = " ".join(part for part in (direction, seen.name, seen.code) if part)
-            self._ledger.closed(tag, f"stream {seen.stream}: {how}" if seen.stream else how)
+            self._ledger.closed(tag, f"stream {seen.stream}: {how}" if seen.stream else how, stamp)
 
     def _learn(self, seen: Seen) -> None:
         if seen.tag is not None:

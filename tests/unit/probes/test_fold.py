@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from probes import events as ev
 from probes.events import TO_CLIENT, TO_SERVER
 from probes.fold import CALL, fold, order_key
@@ -132,6 +134,52 @@ def test_postgres_is_asked_on_a_second_connection_and_answers_on_the_first() -> 
     assert us(lane, "server", Moment.CLEANUP) == 2710
     assert lane.server.state is State.CANCELLED
     assert not lane.server.violations
+
+
+def rows(*, fetching: bool) -> Story:
+    """A cursor's rows over a connection whose transaction was opened for them; the cancel comes ``fetching`` or not."""
+    story = started("postgres")
+    pg = {"proto": "postgres", "conn": 1}
+    frame(story, -8000, "Query", detail="BEGIN;", **pg)
+    frame(story, -7900, "CommandComplete", detail="BEGIN", direction=TO_CLIENT, **pg)
+    frame(story, -7000, "Execute", **pg)
+    story(ev.BytesSeen, -5400, layer="wire", conn=1, direction=TO_CLIENT, size=350, body=300, messages=3)
+    cancelled(story)
+    if fetching:
+        frame(story, 1400, "CancelRequest", proto="postgres", conn=2)
+        frame(story, 2700, "ErrorResponse", code="57014", direction=TO_CLIENT, **pg)
+    frame(story, 3000, "Query", detail="ROLLBACK;", **pg)
+    frame(story, 3300, "CommandComplete", detail="ROLLBACK", direction=TO_CLIENT, **pg)
+    frame(story, 3310, "ReadyForQuery", code="idle", direction=TO_CLIENT, **pg)
+    return story
+
+
+def test_the_transaction_that_is_opened_for_a_statement_is_not_the_statement() -> None:
+    lane = lane_of(rows(fetching=True))
+    assert lane.layer("server").started == ZERO - 7_000_000
+    assert [step.target for step in lane.server.path] == [
+        State.STREAMING,
+        State.PARTIAL_SENT,
+        State.CANCELLING,
+        State.CANCELLED,
+    ]
+    assert [mark.evidence for mark in lane.layer("wire").marks][1:] == ["server>client ErrorResponse 57014"]
+    assert us(lane, "server", Moment.DONE) == 2700
+
+
+def test_a_cancel_between_two_fetches_is_answered_by_the_rollback() -> None:
+    lane = lane_of(rows(fetching=False))
+    assert [mark.evidence for mark in lane.layer("wire").marks] == ["server>client CommandComplete ROLLBACK"]
+    assert us(lane, "wire", Moment.INTERRUPT) == us(lane, "server", Moment.DONE) == 3300
+    assert us(lane, "server", Moment.CLEANUP) == 3310
+    assert (lane.server.state, lane.server.violations) == (State.CANCELLED, ())
+    assert zombie(lane, ZERO + 10**9).ns == 0
+
+
+@pytest.mark.parametrize("statement", ["BEGIN; SELECT pg_sleep(9)", "BEGINNING", "SELECT 1"])
+def test_a_query_that_does_more_than_begin_is_the_statement(statement: str) -> None:
+    lane = lane_of(frame(started("postgres"), -7000, "Query", detail=statement, proto="postgres", conn=1))
+    assert lane.layer("server").started == ZERO - 7_000_000
 
 
 def test_a_statement_whose_connection_was_cut_is_ended_by_the_observer_alone() -> None:
