@@ -6,6 +6,7 @@ The lab is reached through ``LabHandle`` only. The first frame is drawn before t
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import Callable, Iterable
@@ -41,6 +42,12 @@ class ConsoleApp(App[None]):
         for each in theme.THEMES:
             self.register_theme(each)
         self.theme = theme.DARK.name
+
+    def on_ready(self) -> None:
+        """The first frame is there."""
+        if not self.is_headless:
+            # What is there now stays for good; looking through all of it took 20 ms out of every few frames.
+            gc.freeze()
 
     def get_css_variables(self) -> dict[str, str]:
         return theme.variables(super().get_css_variables())
