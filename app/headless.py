@@ -99,8 +99,12 @@ class Headless:
     async def run(self, runs: int) -> None:
         """Raises NotReady."""
         for number in range(1, runs + 1):
-            await self._ready(first=number == 1)
-            await self._one(number)
+            await self.one(number)
+
+    async def one(self, number: int) -> None:
+        """Run ``number``, counted from 1, when the lab is ready. Raises NotReady."""
+        await self._ready(first=number == 1)
+        await self._fire(number)
 
     async def _ready(self, *, first: bool) -> None:
         watch, status = self._watch, 2 if first else 1
@@ -118,7 +122,7 @@ class Headless:
         failed.sort(key=lambda part: part.part == LAB)
         return self._lab.given_up or (f"{failed[0].part}: {failed[0].detail}" if failed else "")
 
-    async def _one(self, number: int) -> None:
+    async def _fire(self, number: int) -> None:
         start = self._settings.to_start(number)
         self._watch.expect(self._settings)
         self._lab.send(start)

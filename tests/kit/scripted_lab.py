@@ -2,7 +2,8 @@
 
 ``python -m tests.kit.scripted_lab [how]``: ``well`` (default), ``dies-at-start``, ``never-ready``, ``deaf`` (ignores
 Quit, end of file and SIGTERM). The scenario's name of a run tells what happens in it: ``die`` kills the process in
-mid-run, ``garbage`` writes lines that are no events, ``flood`` writes many chunks, ``cut`` dies within a line.
+mid-run, ``garbage`` writes lines that are no events, ``flood`` writes many chunks, ``cut`` dies within
+a line, ``stream`` writes ``STREAM`` events a second until it is cancelled.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ import sys
 
 from app import commands
 from probes import events as ev
-from probes.events import TO_SERVER, LanePlan
+from probes.events import TO_CLIENT, TO_SERVER, LanePlan
 from probes.fold import CALL
 from probes.outlet import Outlet, read_lines
 from probes.sink import Sink
+from probes.tasks import TaskKeeper
 
 FLOOD = 20_000
+STREAM = 10_000
+_STREAM_EVERY = 0.005
 
 
 class ScriptedLab:
@@ -27,6 +31,7 @@ class ScriptedLab:
         self.outlet = outlet
         self.sink = Sink("lab", outlet.write)
         self._start: commands.Start | None = None
+        self._tasks = TaskKeeper(lambda name, error: print(f"{name}: {error!r}", file=sys.stderr))
 
     async def obey(self, command: commands.AnyCommand) -> None:
         match command:
@@ -74,8 +79,29 @@ class ScriptedLab:
                 for total in range(1, FLOOD + 1):
                     lane = start.lanes[0].lane
                     self.sink.emit(ev.ChunkReceived, run=start.run, lane=lane, layer="client", n=1, size=9, total=total)
+            case "stream":
+                self._tasks.start(self.stream(start), name="stream")
         if start.deadline is not None:
             asyncio.get_running_loop().call_later(start.deadline, self.cancel, start, commands.Cancel(cause="deadline"))
+
+    async def stream(self, start: commands.Start) -> None:
+        """Chunks over all lanes in turn, each written, seen on the wire and read: three events."""
+        for number, plan in enumerate(start.lanes, start=len(start.lanes) + 1):
+            self.sink.emit(ev.SpanStarted, run=start.run, lane=plan.lane, layer="server", span=number, name="handler")
+        loop = asyncio.get_running_loop()
+        began, count = loop.time(), 0
+        while self._start is start:
+            while 3 * count < (loop.time() - began) * STREAM:
+                self.chunk(start.run, start.lanes[count % len(start.lanes)], 1 + count // len(start.lanes))
+                count += 1
+            await asyncio.sleep(_STREAM_EVERY)
+
+    def chunk(self, run: int, plan: LanePlan, total: int) -> None:
+        head, size = {"run": run, "lane": plan.lane}, plan.size
+        self.sink.emit(ev.ChunkSent, layer="server", n=1, size=size, total=total, **head)
+        passed = {"conn": 1, "direction": TO_CLIENT, "size": size + 9, "body": size, "messages": 1}
+        self.sink.emit(ev.BytesSeen, layer="wire", **passed, **head)
+        self.sink.emit(ev.ChunkReceived, layer="client", n=1, size=size, total=total, **head)
 
     def cancel(self, start: commands.Start, command: commands.Cancel) -> None:
         self.sink.emit(ev.Trigger, run=start.run, cause=command.cause)

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
-import pty
-import select
 import signal
-import struct
 import sys
-import termios
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +16,7 @@ from app.pump import LabProcess
 from app.source import LabHandle
 from probes.events import Event
 from tests.kit import console_kit as kit
+from tests.kit.terminal import Terminal
 from tests.pilot.conftest import shown
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "every-kind.v1.jsonl"
@@ -99,50 +93,14 @@ async def test_a_lab_that_cannot_be_started_says_so() -> None:
 # --- in a terminal ------------------------------------------------------------------------------------
 
 
-class Terminal:
-    """The command in a pseudo-terminal of 100 by 30."""
-
-    def __init__(self, *args: str) -> None:
-        self.pid, self._fd = pty.fork()
-        if not self.pid:
-            os.environ.update(TERM="xterm-256color", COLUMNS="100", LINES="30")
-            os.execv(sys.executable, [sys.executable, "-m", "app", *args])
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-        self.output = b""
-
-    def read_until(self, wanted: bytes | None) -> None:
-        """Until ``wanted`` was printed, or the command is gone (None)."""
-        end = time.monotonic() + 20
-        while wanted is None or wanted not in self.output:
-            assert time.monotonic() < end, self.output[-400:]
-            if not select.select([self._fd], [], [], 1)[0]:
-                continue
-            try:
-                block = os.read(self._fd, 1 << 16)
-            except OSError:
-                block = b""
-            if not block:
-                assert wanted is None, self.output[-400:]
-                return
-            self.output += block
-
-    def press(self, keys: bytes) -> None:
-        os.write(self._fd, keys)
-
-    def status(self) -> int:
-        self.read_until(None)
-        os.close(self._fd)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-
 @pytest.mark.parametrize("leave", ["q", "SIGTERM"])
-def test_a_replay_in_a_terminal_gives_it_back(leave: str) -> None:
-    terminal = Terminal("replay", str(GOLDEN))
-    terminal.read_until(b"REPLAY")
-    if leave == "q":
-        terminal.press(b"q")
-    else:
-        os.kill(terminal.pid, signal.SIGTERM)
-    assert terminal.status() == 0
+async def test_a_replay_in_a_terminal_gives_it_back(leave: str) -> None:
+    with Terminal(sys.executable, "-m", "app", "replay", str(GOLDEN)) as terminal:
+        await terminal.until(b"REPLAY")
+        if leave == "q":
+            terminal.press(b"q")
+        else:
+            terminal.process.send_signal(signal.SIGTERM)
+        assert await terminal.status() == 0
     assert terminal.output.rindex(b"\x1b[?1049l") > terminal.output.rindex(b"\x1b[?1049h")
     assert b"Traceback" not in terminal.output
