@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     if not values:
         raise ValueError("no values")
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)]
 
 
 def row(name: str, values: Sequence[float], unit: str, budget: str = "") -> str:
@@ -21,6 +22,14 @@ def row(name: str, values: Sequence[float], unit: str, budget: str = "") -> str:
         return f"{name:<44} {'no values':>21}   {budget}"
     median, p95 = percentile(values, 0.5), percentile(values, 0.95)
     return f"{name:<44} {median:>9.1f} {p95:>11.1f} {unit:<4} n={len(values):<5} {budget}"
+
+
+def versus(name: str, without: Sequence[float], with_: Sequence[float], budget: str = "") -> str:
+    """One line: the 95th percentiles of two series that were taken in turn, and their ratio."""
+    if not without or not with_:
+        return f"{name:<44} {'no values':>21}   {budget}"
+    first, second = percentile(without, 0.95), percentile(with_, 0.95)
+    return f"{name:<44} {first:>9.1f} {second:>11.1f} {second / first:>7.2f} n={len(with_):<5} {budget}"
 
 
 def heading(title: str) -> str:

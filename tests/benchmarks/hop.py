@@ -40,14 +40,14 @@ class _Echo(asyncio.Protocol):
         self._transport.write(data)  # type: ignore[attr-defined]
 
 
-async def _measure() -> tuple[list[float], list[float], list[float]]:
+async def _measure(rounds: int) -> tuple[list[float], list[float], list[float]]:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(_Echo, "127.0.0.1", 0)
     address = server.sockets[0].getsockname()
     tap = Tap(lambda _conn, _peer: _Reader(), address, Clock())
     ends = [await asyncio.open_connection(*where) for where in (address, tap.start())]
     times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         for (reader, writer), taken in zip(ends, times, strict=True):
             start = time.perf_counter_ns()
             writer.write(_PAYLOAD)
@@ -61,8 +61,8 @@ async def _measure() -> tuple[list[float], list[float], list[float]]:
     return times[0], times[1], hops
 
 
-def main() -> None:
-    direct, tapped, hops = uvloop.run(_measure())
+def main(brief: bool = False) -> None:
+    direct, tapped, hops = uvloop.run(_measure(_ROUNDS // 100 if brief else _ROUNDS))
     print(heading("Tap, 64 bytes to and fro on one loop, direct and tapped in turn"))
     print(row("hop (kernel receive stamp to forwarded)", hops, "µs", "budget: median <= 100, p95 <= 300"))
     print(row("round trip direct", direct, "µs"))

@@ -1,4 +1,4 @@
-"""What one frame of the console costs: ``python -m tests.benchmarks.paint``."""
+"""What the painters cost, without Textual: cells and strips of a frame in which every row is painted anew."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.paint import evidence, machine, scoreboard, status, timeline, timeouts
 from app.paint.canvas import Role
 from app.paint.frame import framed
 from app.paint.view import Painter, View
-from tests.benchmarks.figures import row
+from tests.benchmarks.figures import heading, row
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import Told, view
 
@@ -28,10 +28,10 @@ PANELS: tuple[tuple[Painter, int, int], ...] = (
 )
 
 
-def timed(work: Callable[[], object]) -> list[float]:
+def timed(work: Callable[[], object], repeats: int) -> list[float]:
     """Milliseconds of each repeat."""
     times = []
-    for _ in range(_REPEATS):
+    for _ in range(repeats):
         before = time.perf_counter_ns()
         work()
         times.append((time.perf_counter_ns() - before) / 1e6)
@@ -47,14 +47,18 @@ def paint_all(seen: View) -> None:
         framed(painter, None, "box", seen, columns, rows).strips(PALETTE)
 
 
-def main() -> None:
-    """Print median and 95th percentile of a frame, everything painted anew."""
+def main(brief: bool = False) -> None:
     zombie = view(kit.cancelled(), Told().zero + 940_000_000)
     running = view(kit.running(), Told().zero)
-    print(row("timeline 200x60, four lanes, zombie", timed(lambda: paint_timeline(zombie, 200, 60)), "ms", "< 4"))
-    print(row("timeline 200x60, four lanes, armed", timed(lambda: paint_timeline(running, 200, 60)), "ms", "< 4"))
-    print(row("timeline 120x36", timed(lambda: paint_timeline(zombie, 86, 27)), "ms"))
-    print(row("every panel at 200x60", timed(lambda: paint_all(zombie)), "ms", "p95 < 8"))
+    works: tuple[tuple[str, Callable[[], object], str], ...] = (
+        ("timeline 200x60, four lanes, zombie", lambda: paint_timeline(zombie, 200, 60), "budget: < 4"),
+        ("timeline 200x60, four lanes, armed", lambda: paint_timeline(running, 200, 60), "budget: < 4"),
+        ("timeline 120x36", lambda: paint_timeline(zombie, 86, 27), ""),
+        ("every panel at 200x60", lambda: paint_all(zombie), "budget: p95 < 8"),
+    )
+    print(heading("Painters alone, everything painted anew"))
+    for name, work, budget in works:
+        print(row(name, timed(work, 4 if brief else _REPEATS), "ms", budget))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from pathlib import Path
 from probes.codec import encode
 from probes.events import TO_CLIENT, BytesSeen, Event, RunEnded, RunStarted
 from probes.record import Recorder, read
-from probes.replay import Player
 from tests.benchmarks.figures import heading, row
 
 _EVENTS = 300_000
@@ -37,8 +36,8 @@ def session(count: int = _EVENTS, runs: int = _RUNS) -> list[Event]:
     return events
 
 
-def main() -> None:
-    events = session()
+def main(brief: bool = False) -> None:
+    events = session(_EVENTS // 100 if brief else _EVENTS)
     lines = [encode(event) + b"\n" for event in events]
     blocks = [b"".join(lines[start : start + _BLOCK]) for start in range(0, len(lines), _BLOCK)]
     with tempfile.TemporaryDirectory() as folder:
@@ -55,7 +54,6 @@ def main() -> None:
     print(f"{'events a second, to the closed file':<44} {len(events) / seconds:>9.0f}   budget: >= 100000")
     print(f"{'events lost':<44} {len(events) - len(back):>9}   budget: 0; unreadable {recording.unreadable}")
     print(f"{'events a second, read back':<44} {len(events) / reading:>9.0f}")
-    _replay(back)
 
 
 def _record(path: Path, blocks: list[bytes]) -> tuple[list[float], float]:
@@ -68,30 +66,6 @@ def _record(path: Path, blocks: list[bytes]) -> tuple[list[float], float]:
         held.append((time.perf_counter_ns() - before) / 1e3)
     recorder.close()
     return held, time.perf_counter() - began
-
-
-def _replay(events: list[Event]) -> None:
-    began = time.perf_counter()
-    player = Player(events)
-    making = (time.perf_counter() - began) * 1e3
-    span = player.end - player.start
-    seeks = []
-    for step in range(100):
-        before = time.perf_counter_ns()
-        player.seek(player.start + span * (step * 37 % 100) // 100)
-        player.log.run(player.run)
-        seeks.append((time.perf_counter_ns() - before) / 1e6)
-    ticks = []
-    player.seek(player.start)
-    player.toggle()
-    for _ in range(300):
-        before = time.perf_counter_ns()
-        player.advance(33_000_000)
-        player.log.run(player.run)
-        ticks.append((time.perf_counter_ns() - before) / 1e6)
-    print(f"{'player made from the events':<44} {making:>9.1f} ms")
-    print(row("seek anywhere and fold the run there", seeks, "ms", "budget: <= 100"))
-    print(row("one frame of playing (33 ms, 330 events)", ticks, "ms"))
 
 
 if __name__ == "__main__":
