@@ -22,15 +22,25 @@ PACKAGE = "cancelloscope.v1"
 SERVICE = f"{PACKAGE}.Slow"
 UNARY = f"/{SERVICE}/Unary"
 SERVER_STREAM = f"/{SERVICE}/ServerStream"
+CLIENT_STREAM = f"/{SERVICE}/ClientStream"
+BIDI = f"/{SERVICE}/Bidi"
+
+_METHODS = (("Unary", False, False), ("ServerStream", False, True), ("ClientStream", True, False), ("Bidi", True, True))
+"""Name, whether the client streams, whether the server does."""
 
 # Request parameters, the same names for gRPC fields and HTTP query keys.
-# delay: seconds before the first byte; chunks, size (bytes), interval (seconds) describe the stream.
+# delay: seconds before the first byte; chunks, size (bytes), interval (seconds) describe the stream; linger: seconds
+# between the last chunk and the end. Of a client's stream the first message carries them, each may carry data, and the
+# last one says end: to a handler that reads, a cancel looks like the end of the stream, which therefore needs a mark.
 _FIELDS = (
     ("delay", descriptor_pb2.FieldDescriptorProto.TYPE_DOUBLE),
     ("chunks", descriptor_pb2.FieldDescriptorProto.TYPE_INT32),
     ("size", descriptor_pb2.FieldDescriptorProto.TYPE_INT32),
     ("interval", descriptor_pb2.FieldDescriptorProto.TYPE_DOUBLE),
     ("behaviour", descriptor_pb2.FieldDescriptorProto.TYPE_STRING),
+    ("linger", descriptor_pb2.FieldDescriptorProto.TYPE_DOUBLE),
+    ("data", descriptor_pb2.FieldDescriptorProto.TYPE_BYTES),
+    ("end", descriptor_pb2.FieldDescriptorProto.TYPE_BOOL),
 )
 
 
@@ -49,12 +59,13 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
     ):
         chunk.field.add(name=name, number=number, type=kind, label=descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL)
     service = file.service.add(name="Slow")
-    for method, streams in (("Unary", False), ("ServerStream", True)):
+    for method, client_streams, server_streams in _METHODS:
         service.method.add(
             name=method,
             input_type=f".{PACKAGE}.SlowRequest",
             output_type=f".{PACKAGE}.Chunk",
-            server_streaming=streams,
+            client_streaming=client_streams,
+            server_streaming=server_streams,
         )
     return file
 

@@ -72,6 +72,16 @@ class Handler:
         self.at(label)
         await self._behaviour.sleep(self, seconds)
 
+    async def linger(self, seconds: float) -> None:
+        """All chunks are sent: wait before the response ends."""
+        if seconds:
+            await self.sleep("sleep after the last chunk", seconds)
+
+    async def behave(self, behaviour: Behaviour, work: Work) -> str:
+        """From here on live like this, and do ``work``: for a stream whose first message says how."""
+        self._behaviour = behaviour
+        return await behaviour.run(self, work)
+
     def accepted(self, size: int) -> None:
         """A write of one chunk of ``size`` bytes was accepted: it cannot be taken back."""
         self.chunks += 1

@@ -29,6 +29,7 @@ NUMBERS: dict[str, _Number] = {
     "chunks": _Number(int, 1, 1_000_000, "chunks"),
     "size": _Number(int, 1, 1 << 20, "bytes"),
     "interval": _Number(float, 0, LONGEST_S, "seconds"),
+    "linger": _Number(float, 0, LONGEST_S, "seconds"),
 }
 BEHAVIOUR = "behaviour"
 PARAMETERS = (*NUMBERS, BEHAVIOUR)
@@ -37,13 +38,14 @@ PARAMETERS = (*NUMBERS, BEHAVIOUR)
 @dataclass(frozen=True, slots=True)
 class Asked:
     """``delay``: seconds before the first chunk (or head); ``chunks`` of ``size`` bytes, and ``interval`` seconds
-    after each of them."""
+    after each of them; ``linger``: seconds more between the last one and the end."""
 
     behaviour: Behaviour
     delay: float = 0.0
     chunks: int = 1000
     size: int = 1024
     interval: float = 0.02
+    linger: float = 0.0
 
 
 def read_asked(values: Mapping[str, str | float]) -> Asked:
@@ -63,6 +65,7 @@ def read_asked(values: Mapping[str, str | float]) -> Asked:
         chunks=int(numbers.get("chunks", asked.chunks)),
         size=int(numbers.get("size", asked.size)),
         interval=numbers.get("interval", asked.interval),
+        linger=numbers.get("linger", asked.linger),
     )
 
 

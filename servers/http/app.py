@@ -32,6 +32,7 @@ async def _stream(handler: Handler, exchange: Exchange, asked: Asked) -> str:
         await exchange.write(chunk)
         handler.accepted(asked.size)
         await handler.sleep(f"sleep after #{number}", asked.interval)
+    await handler.linger(asked.linger)
     handler.at("write end")
     await exchange.end()
     return handler.summary
@@ -72,7 +73,7 @@ class Route:
 
 
 ROUTES: dict[str, Route] = {
-    "/stream": Route(("GET",), ("delay", "chunks", "size", "interval", "behaviour"), _stream),
+    "/stream": Route(("GET",), ("delay", "chunks", "size", "interval", "linger", "behaviour"), _stream),
     "/slow-headers": Route(("GET",), ("delay", "behaviour"), _slow_headers),
     "/upload": Route(("POST", "PUT"), ("interval", "behaviour"), _upload, {"interval": "0"}),
 }

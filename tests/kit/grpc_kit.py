@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from probes.schema import SERVER_STREAM, UNARY, Chunk, SlowRequest
+from probes.schema import BIDI, CLIENT_STREAM, SERVER_STREAM, UNARY, Chunk, SlowRequest
 from tests.kit.servers_kit import Servers, attribution
 
 # A window of 64 KiB: a stream of a few KiB would be over before it could be cancelled.
@@ -21,20 +21,28 @@ class Client:
         self.channel = channel
 
     def stream(self, run: int, *, timeout: float | None = None, **asked: Any) -> Any:
-        return self._call(self.channel.unary_stream, SERVER_STREAM)(
-            SlowRequest(**asked), metadata=tuple(attribution(run).items()), timeout=timeout
-        )
+        return _stub(self.channel.unary_stream, SERVER_STREAM)(SlowRequest(**asked), **_about(run, timeout))
 
     def unary(self, run: int, *, timeout: float | None = None, **asked: Any) -> Any:
-        return self._call(self.channel.unary_unary, UNARY)(
-            SlowRequest(**asked), metadata=tuple(attribution(run).items()), timeout=timeout
-        )
+        return _stub(self.channel.unary_unary, UNARY)(SlowRequest(**asked), **_about(run, timeout))
+
+    def upload(self, run: int, *, timeout: float | None = None) -> Any:
+        """Without a request: messages are written to it."""
+        return _stub(self.channel.stream_unary, CLIENT_STREAM)(**_about(run, timeout))
+
+    def bidi(self, run: int, *, timeout: float | None = None) -> Any:
+        return _stub(self.channel.stream_stream, BIDI)(**_about(run, timeout))
 
     def raw(self, method: str, data: bytes) -> Any:
         return self.channel.unary_unary(method)(data)
 
-    def _call(self, make: Any, method: str) -> Any:
-        return make(method, request_serializer=SlowRequest.SerializeToString, response_deserializer=Chunk.FromString)
+
+def _stub(make: Any, method: str) -> Any:
+    return make(method, request_serializer=SlowRequest.SerializeToString, response_deserializer=Chunk.FromString)
+
+
+def _about(run: int, timeout: float | None) -> dict[str, Any]:
+    return {"metadata": tuple(attribution(run).items()), "timeout": timeout}
 
 
 @contextlib.asynccontextmanager

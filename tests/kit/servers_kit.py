@@ -175,6 +175,12 @@ class Servers:
             lines = (await raw.rest()).decode().splitlines()
         return next((line.rpartition(", at ")[2] for line in lines if f"run {run} lane {LANE}," in line), "")
 
+    async def until_at(self, run: int, at: str) -> None:
+        """Wait until the handler of ``run`` is at the await ``at``."""
+        async with asyncio.timeout(LIMIT):
+            while await self.where(run) != at:
+                pass
+
     async def stalled(self, run: int) -> str:
         """Wait until the handler of ``run`` is at the same write each time that it is looked at, five times on end."""
         async with asyncio.timeout(LIMIT):

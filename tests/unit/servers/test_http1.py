@@ -191,7 +191,11 @@ async def test_half_a_body_is_no_upload(servers: Servers, raw: Raw) -> None:
         ("GET /stream?delay=nan", 400, "delay must be a number of seconds from 0 to 3600, not 'nan'"),
         ("GET /stream?interval=-1", 400, "interval must be a number of seconds from 0 to 3600, not '-1'"),
         ("GET /stream?size=9999999", 400, "size must be a whole number of bytes from 1 to 1048576, not '9999999'"),
-        ("GET /stream?speed=9", 400, "unknown parameter 'speed': delay, chunks, size, interval, behaviour are known"),
+        (
+            "GET /stream?speed=9",
+            400,
+            "unknown parameter 'speed': delay, chunks, size, interval, linger, behaviour",
+        ),
         ("GET /slow-headers?chunks=9", 400, "unknown parameter 'chunks': delay, behaviour are known"),
         ("GET /nowhere", 404, "nothing at '/nowhere'; here are GET /stream?"),
         ("POST /stream", 405, "/stream takes GET, not POST"),
