@@ -11,6 +11,7 @@ import contextlib
 import gc
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from probes.events import Census, LanePlan, Residue, RunEnded, RunStarted, SpanFailed, TeardownStarted
@@ -63,10 +64,18 @@ class Runner:
         self._scope = CancelScope(sink, plan.run)
         self._stop = asyncio.Event()
         self._outcome = ("settled", "")
+        self._calling = False
+        self._early: list[Callable[[], int]] = []
+        """Cancels that came before the calls had begun."""
 
     def cancel(self, cause: str, *, lane: str = "", key_ns: int = 0) -> int:
-        """Fire the scope, or one lane of it. Returns how many lanes were told."""
-        return self._scope.fire(cause, lane=lane, key_ns=key_ns)
+        """Fire the scope, or one lane of it. Returns how many lanes were told; before the calls have begun none is,
+        and they will be as soon as they have."""
+        fire = partial(self._scope.fire, cause, lane=lane, key_ns=key_ns)
+        if self._calling:
+            return fire()
+        self._early.append(fire)
+        return 0
 
     def stop(self, outcome: str, detail: str) -> None:
         """End the run now, without waiting for it to settle."""
@@ -86,7 +95,7 @@ class Runner:
             settle=plan.settle,
         )
         await self._count("before")
-        if await self._prepare():
+        if await self._prepare() and not self._stop.is_set():
             await self._fire_and_settle()
         await self._tear_down()
         await self._hear_out()
@@ -130,6 +139,10 @@ class Runner:
         gc.disable()
         try:
             callers = [self._start(lane) for lane in self._lanes]
+            self._calling = True
+            for fire in self._early:
+                # Behind the first step of each call: a task that is cancelled before it never runs at all.
+                asyncio.get_running_loop().call_soon(fire)
             settling = self._tasks.start(self._settle(callers), name="settle")
             stopped = self._tasks.start(self._stop.wait(), name="stop")
             await asyncio.wait({settling, stopped}, return_when=asyncio.FIRST_COMPLETED)

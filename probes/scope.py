@@ -53,6 +53,7 @@ class CancelScope:
             return "caller"
 
         self._targets[lane] = _Target(task, strike or cancel, how)
+        task.add_done_callback(lambda _: self._check())
 
     def fire(self, cause: str, *, lane: str = "", key_ns: int = 0, detail: str = "") -> int:
         """Cancel ``lane``, or all lanes. Returns how many were told; those told before or ended are left alone."""
@@ -68,11 +69,14 @@ class CancelScope:
             layer = target.strike()
             told.append(_Told(name, layer, target.how, now()))
         self.told.update(name for name, _ in targets)
-        if not any(self._due(name, target) for name, target in self._targets.items()):
-            self.complete.set()
+        self._check()
         # Said after the tasks have had their turn: encoding here would hold up the news that is being measured.
         loop.call_soon(self._announce, zero, told, cause, lane, key_ns, detail)
         return len(targets)
+
+    def _check(self) -> None:
+        if not any(self._due(name, target) for name, target in self._targets.items()):
+            self.complete.set()
 
     def _due(self, name: str, target: _Target) -> bool:
         return name not in self.told and not target.task.done()

@@ -45,6 +45,8 @@ class Lab:
         self._lag = LagMeter(self.sink)
         self._runner: Runner | None = None
         self._run = 0
+        self._early: list[commands.Cancel | commands.Stop] = []
+        """What was asked of the open run before it had a runner."""
         self._whole = asyncio.Event()
         self._missing = {"servers", "postgresql"}
         self._mending: dict[str, asyncio.Task[None]] = {}
@@ -129,14 +131,19 @@ class Lab:
         """Carry out one command; False when it was the last."""
         if isinstance(command, commands.Start):
             self._start(command)
-        elif isinstance(command, commands.Cancel):
-            if self._runner is not None:
-                self._runner.cancel(command.cause, lane=command.lane, key_ns=command.key_ns)
-        elif isinstance(command, commands.Stop):
-            self._abort("stopped by hand")
+        elif isinstance(command, commands.Cancel | commands.Stop):
+            self._end_open_run(command)
         else:
             return False
         return True
+
+    def _end_open_run(self, command: commands.Cancel | commands.Stop) -> None:
+        if self._runner is None:
+            self._early += [command] if self._run else []
+        elif isinstance(command, commands.Stop):
+            self._abort("stopped by hand")
+        else:
+            self._runner.cancel(command.cause, lane=command.lane, key_ns=command.key_ns)
 
     def _start(self, command: commands.Start) -> None:
         if self._run:
@@ -158,9 +165,15 @@ class Lab:
             self.sink.emit(RunEnded, run=command.run, outcome="aborted", detail=f"not there: {missing}")
         except LaneError as error:
             self.sink.emit(RunEnded, run=command.run, outcome="aborted", detail=str(error))
+        except Exception as error:
+            # A defect of ours, which is reported; but whoever waits for the run's end gets it.
+            why = f"{type(error).__name__}: {error}"
+            self.sink.emit(RunEnded, run=command.run, outcome="aborted", detail=why)
+            raise
         finally:
             self._runner = None
             self._run = self._lag.run = 0
+            self._early = []
 
     async def _run_one(self, command: commands.Start) -> None:
         async with asyncio.timeout(_READY_TIMEOUT):
@@ -185,6 +198,8 @@ class Lab:
             self._hear_out,
             self._census,
         )
+        for early in self._early:
+            self._end_open_run(early)
         await self._runner.run()
 
     async def _hear_out(self) -> None:

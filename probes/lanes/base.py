@@ -28,6 +28,10 @@ TIMER_ERR_NS = 1_000_000
 """libuv's timers count in whole milliseconds: one may fire up to so much early."""
 
 
+_TRAVEL = 0.1
+"""Seconds after the end of a call in which its request may still be on its way to the tap."""
+
+
 class ServersLink(Protocol):
     """The servers process, as far as a lane may reach it."""
 
@@ -61,11 +65,15 @@ class Lane(ABC):
         self.bench, self.run, self.plan = bench, run, plan
         self.ready = asyncio.Event()
         """Set when the phase is reached, or when the call ended without reaching it."""
+        self.over = asyncio.Event()
+        """Set when the call has ended."""
         self._read = 0
         self._client: Span | None = None
         self._resource: Span | None = None
         self._gave_up: Stamp | None = None
         """When the library gave up."""
+        self._unsent = False
+        """The call ended before its request was on the wire."""
 
     # What a lane writes -------------------------------------------------------------------------------
 
@@ -134,6 +142,7 @@ class Lane(ABC):
             span.completed()
         finally:
             self.ready.set()
+            self.over.set()
             span.cleaned_up("task ended")
 
     async def _limited(self) -> None:
@@ -193,13 +202,30 @@ class Lane(ABC):
             self.triggered(*own)
         span.failed(error, evidence or self.words(error), at=at)
 
+    async def exchange_gone(self) -> str:
+        """Wait for the end of the exchange, as the tap sees it. A call that ended before its request was sent had
+        none, and so held nothing from the moment at which its library gave up."""
+        closed = self.bench.ledger.exchange_end()
+        over = self.bench.tasks.start(self.over.wait(), name=f"call of {self.plan.lane}")
+        try:
+            either: set[asyncio.Future[Any]] = {closed, over}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
+        await asyncio.wait({closed}, timeout=_TRAVEL)
+        if not closed.done() and not self.bench.ledger.requested:
+            self._unsent = True
+            return "no request on the wire"
+        return await asyncio.shield(closed)
+
     def resource_released(self, evidence: str) -> None:
         if self._resource is not None and not self._resource.cleaned:
-            self._resource.cleaned_up(evidence)
+            self._resource.cleaned_up(evidence, at=self._gave_up if self._unsent else None)
 
     @property
-    def holds_resource(self) -> bool:
-        return self._resource is not None and not self._resource.cleaned
+    def holds_stream(self) -> bool:
+        """A stream was opened on the wire, and nothing has closed it."""
+        return self._resource is not None and not self._resource.cleaned and self.bench.ledger.requested
 
     def armed(self, evidence: str) -> None:
         """The call is in its phase, by this evidence."""

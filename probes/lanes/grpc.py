@@ -127,12 +127,12 @@ class GrpcLane(Lane):
         return super().words(error)
 
     async def released(self) -> str | None:
-        evidence = await self.bench.ledger.exchange_closed()
+        evidence = await self.exchange_gone()
         kept = self.bench.ledger.connections()
         return f"{evidence}; connection {'kept' if kept else 'closed'}"
 
     def held(self) -> dict[str, int]:
-        return {"streams": int(self.holds_resource)}
+        return {"streams": int(self.holds_stream)}
 
 
 def method_name(streaming: bool) -> str:

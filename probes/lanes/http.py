@@ -132,11 +132,13 @@ class HttpLane(Lane):
         return f"httpx {name} timeout", due(self._since[name], timeout)
 
     async def released(self) -> str | None:
-        evidence = await self.bench.ledger.exchange_closed()
+        evidence = await self.exchange_gone()
         if self._session.http2:
             return evidence
         if self._busy():
             return None
+        if not self._since.get("connect"):
+            return "pool slot back, no connection was made"
         return f"pool slot back, connection {'kept' if self._pool.connections else 'closed'}"
 
     def _busy(self) -> int:
@@ -144,7 +146,7 @@ class HttpLane(Lane):
 
     def held(self) -> dict[str, int]:
         if self._session.http2:
-            return {"streams": int(self.holds_resource)}
+            return {"streams": int(self.holds_stream)}
         return {"pool slots": 0 if self._pool is None else self._busy()}
 
     async def teardown(self) -> None:

@@ -25,6 +25,8 @@ class Ledger:
         self.expected = Tag(0, lane)
         self.backends: dict[int, Observer] = {}
         self.open: set[Observer] = set()
+        self.requested = False
+        """Whether a request of the expected run has passed."""
         self.closed_at: Stamp | None = None
         """When the exchange of the expected run was closed."""
         self._closed: dict[Tag, asyncio.Future[str]] = {}
@@ -32,15 +34,16 @@ class Ledger:
     def expect(self, run: int, lane: str) -> None:
         """From now on new connections belong to this run and lane until they say otherwise."""
         self.expected = Tag(run, lane)
+        self.requested = False
         self.closed_at = None
         self._closed.clear()
 
     def witness(self, conn: int, peer: str) -> Observer:
         return Observer(self, conn, peer)
 
-    async def exchange_closed(self) -> str:
-        """Wait until the exchange (stream) of the expected run is closed in both directions; the evidence for it."""
-        return await asyncio.shield(self._future(self.expected))
+    def exchange_end(self) -> asyncio.Future[str]:
+        """Gets the evidence when the exchange (stream) of the expected run is closed in both directions."""
+        return self._future(self.expected)
 
     def connections(self) -> int:
         """Connections of this lane that are open now."""
@@ -129,6 +132,7 @@ class Observer:
     def _learn(self, seen: Seen) -> None:
         if seen.tag is not None:
             self._tag = seen.tag
+            self._ledger.requested |= seen.tag == self._ledger.expected
             if seen.stream:
                 self._streams[seen.stream] = seen.tag
         if not seen.backend:

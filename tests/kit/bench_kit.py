@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 from probes.events import Event
@@ -21,6 +21,7 @@ from probes.tap.witness import Ledger
 from probes.tasks import TaskKeeper
 from tests.kit.story import plan
 
+T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 RUN = 1
 
@@ -37,12 +38,25 @@ class Workshop:
 
     def __init__(self, upstream: Address) -> None:
         self.events: list[Event] = []
+        self._news = asyncio.Event()
         self.errors: list[tuple[str, BaseException]] = []
-        self.sink = Sink("lab", lambda event, _line: self.events.append(event))
+        self.sink = Sink("lab", self._said)
         self.tasks = TaskKeeper(lambda name, error: self.errors.append((name, error)))
         ledger = Ledger(self.sink, "test", http_conversation)
         tap = Tap(ledger.witness, upstream, self.sink.clock)
         self.bench = Bench(self.sink, tap.start(), ledger, tap, self.tasks, NoServers())
+
+    def _said(self, event: Event, _line: bytes) -> None:
+        self.events.append(event)
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def until(self, condition: Callable[[], T]) -> T:
+        """Wait for ``condition`` to become true; it is looked at after every event. Fails after ten seconds."""
+        async with asyncio.timeout(10):
+            while not (value := condition()):
+                await self._news.wait()
+            return value
 
     def of(self, kind: type[E], lane: str = "") -> list[E]:
         return [event for event in self.events if isinstance(event, kind) and lane in ("", event.lane)]
