@@ -423,7 +423,7 @@ def _backend(lane: LaneState, event: ev.BackendState) -> LaneState:
 
 
 def _phase(lane: LaneState, event: ev.PhaseReached) -> LaneState:
-    return replace(lane, phase=event.phase)
+    return replace(lane, phase=event.phase, reached=event.t if lane.reached is None else lane.reached)
 
 
 def _teardown(lane: LaneState, event: ev.TeardownStarted) -> LaneState:

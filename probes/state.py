@@ -79,6 +79,8 @@ class LaneState:
     key_ns: int = 0
     layers: tuple[LayerState, ...] = tuple(LayerState(layer) for layer in LAYERS)
     phase: str = ""
+    reached: int | None = None
+    """When the call was in its plan's phase, by the evidence of the lane."""
     client: Machine = field(default_factory=Machine)
     server: Machine = field(default_factory=Machine)
     chunks: Chunks = field(default_factory=Chunks)

@@ -16,6 +16,10 @@ LEAK = "leak"
 FAILED = "failed"
 RUNNING = "running"
 NOT_CANCELLED = "not cancelled"
+PHASE_MISSED = "phase missed"
+
+WORDS = (CLEAN, ZOMBIE, CLAIMED, TOO_LATE, LEAK, FAILED, RUNNING, NOT_CANCELLED, PHASE_MISSED)
+"""Every verdict there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,9 @@ def _still_travelling(lane: LaneState, done: Mark, now: int) -> bool:
 
 
 def verdict(lane: LaneState, now: int) -> str:
-    """One word for the lane, the worst thing first."""
+    """One word for the lane, the worst thing first. A lane that missed its phase proves nothing, whatever it shows."""
+    if missed_phase(lane):
+        return PHASE_MISSED
     if lane.zero is None:
         return _untriggered(lane)
     if zombie(lane, now).ns:
@@ -97,6 +103,18 @@ def verdict(lane: LaneState, now: int) -> str:
     if interrupt(lane) is None and lane.layer("wire").started is not None:
         return CLAIMED
     return CLEAN if headline(lane, Moment.CLEANUP) else LEAK
+
+
+def missed_phase(lane: LaneState) -> bool:
+    """It was cancelled before its call was in the plan's phase, or its call ended without ever being there.
+
+    A lane whose plan names no phase (a guest's) has none to miss.
+    """
+    if not lane.plan.phase:
+        return False
+    if lane.zero is not None:
+        return lane.reached is None or lane.reached > lane.zero.t
+    return lane.reached is None and lane.layer("caller").ended is not None
 
 
 def _untriggered(lane: LaneState) -> str:

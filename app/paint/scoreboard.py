@@ -22,6 +22,7 @@ VERDICTS = {
     judge.FAILED: Role.ALERT,
     judge.TOO_LATE: Role.DONE,
     judge.NOT_CANCELLED: Role.DIM,
+    judge.PHASE_MISSED: Role.DIM,
 }
 _MOMENTS = ((Moment.DONE, Role.DONE), (Moment.INTERRUPT, Role.INTERRUPT), (Moment.CLEANUP, Role.CLEANUP))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from app.scenario.fields import listed, shown
-from app.scenario.lanes import FaultSpec, LaneSpec
 from app.scenario.lines import Path, line_of
 from app.scenario.model import Scenario
 
@@ -19,16 +19,13 @@ class ScenarioError(ValueError):
     """One line: file, line, what is wrong and what would be right."""
 
 
-_TABLES: dict[tuple[str, ...], Any] = {(): Scenario, ("lanes",): LaneSpec, ("lanes", "faults"): FaultSpec}
-"""Path of a table, without the numbers of arrays -> its model."""
-
-
 def no_toml(error: Exception, text: str, file: str) -> ScenarioError:
     """For what ``tomllib`` raises: also ValueError for a number of too many digits, RecursionError for too many [."""
     if isinstance(error, tomllib.TOMLDecodeError):
         what, _, where = str(error).partition(" (at ")
-        line = re.match(r"line (\d+)", where)
-        return ScenarioError(f"{file}:{line[1] if line else max(1, len(text.splitlines()))}: no TOML: {shown(what)}")
+        match = re.match(r"line (\d+)", where)
+        line = match[1] if match else text.count("\n") + 1
+        return ScenarioError(f"{file}:{line}: no TOML: {shown(what)}")
     return ScenarioError(f"{file}:1: no TOML: {shown(error)}")
 
 
@@ -55,6 +52,22 @@ def _right(error: Any) -> str:
 
 
 def _unknown(path: Path) -> str:
-    known = list(_TABLES[tuple(part for part in path[:-1] if isinstance(part, str))].model_fields)
+    known = list(_table(path[:-1]).model_fields)
     near = difflib.get_close_matches(str(path[-1]), known, n=1)
     return f"unknown key: did you mean {near[0]}?" if near else f"unknown key: known are {listed(known)}"
+
+
+def _table(path: Path) -> type[BaseModel]:
+    """The model of the table at ``path``."""
+    model: type[BaseModel] = Scenario
+    for part in path:
+        if isinstance(part, str):
+            model = next(_models(model.model_fields[part].annotation))
+    return model
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)

@@ -5,17 +5,26 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from app.scenario.expect import LaneExpect
 from app.scenario.fields import Misfit, Strict, Time, Timeout, listed
 from probes import catalogue
 from probes.events import FaultPlan, LanePlan
 from probes.units import parse_duration
 
 Protocol = Literal["grpc", "http/1.1", "http/2", "postgres"]
-OptionValue = bool | int | float | str
+
+
+def _option(value: object) -> object:
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError("an option is true, false, a number or text")
+    return value
+
+
+OptionValue = Annotated[bool | int | float | str, BeforeValidator(_option)]
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/+-]{0,38}[A-Za-z0-9+])?")
 
@@ -76,6 +85,7 @@ class LaneSpec(Strict):
     middleware: list[str] = Field(default_factory=list, max_length=16)
     faults: list[FaultSpec] = Field(default_factory=list, max_length=16)
     options: dict[str, OptionValue] = Field(default_factory=dict)
+    expect: LaneExpect = LaneExpect()
 
     @property
     def lane(self) -> str:
@@ -196,7 +206,7 @@ def _options(lane: LaneSpec) -> Iterator[Misfit]:
             yield Misfit(f"the option {name} is {right}, not {value!r}", "options", name)
 
 
-def _not_taken(takes: object, value: OptionValue) -> str:
+def _not_taken(takes: object, value: bool | int | float | str) -> str:
     """What an option would take, where ``value`` is not of it; else an empty text."""
     if isinstance(takes, tuple):
         return "" if value in takes else f"one of {listed(takes)}"

@@ -42,7 +42,7 @@ def _keys(text: str) -> Iterator[tuple[Path, int]]:
 def _outside_of_texts(text: str) -> Iterator[tuple[int, str]]:
     """(number, line) of the lines that do not begin within a text of several lines."""
     inside = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         plain = line.strip()
         if not inside:
             yield number, plain

@@ -7,14 +7,18 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from app.scenario.expect import RunExpect
 from app.scenario.fields import Misfit, Strict, Time, Timeout, listed
 from app.scenario.lanes import LaneSpec
+from app.scenario.releases import Package, Release
+from app.scenario.teach import Teach
 from app.settings import RunSettings
 from probes import catalogue
 
 
 class Scenario(Strict):
-    """``cause``: somebody's key, the scope's shared ``deadline``, or nobody (``timeout``): each lane's own timer."""
+    """``cause``: somebody's key, the scope's shared ``deadline``, or nobody (``timeout``): each lane's own timer.
+    ``affects``: the package whose defect is expected to show; ``fixed_in``: the releases without it."""
 
     title: str
     summary: str
@@ -23,6 +27,10 @@ class Scenario(Strict):
     deadline: Timeout = None
     hold: Time = 0.3
     settle: Time = 1.0
+    expect: RunExpect = RunExpect()
+    teach: Teach = Teach()
+    affects: Package | None = None
+    fixed_in: list[Release] = Field(default_factory=list, max_length=16)
 
     @model_validator(mode="after")
     def _fits(self) -> Scenario:
@@ -48,6 +56,9 @@ def _misfits(scenario: Scenario) -> Iterator[Misfit]:
     for number, name in enumerate(names):
         if name in names[:number]:
             yield Misfit(f"two lanes are called {name}: give one of them a name of its own", "lanes", number, "name")
+    yield from scenario.expect.strangers(names)
+    if scenario.fixed_in and scenario.affects is None:
+        yield Misfit('whose defect was fixed? write affects = "package"', "fixed_in")
     if scenario.deadline == 0:
         yield Misfit('a deadline must be above 0, or "none"', "deadline")
     if scenario.cause == "deadline" and scenario.deadline is None:

@@ -27,5 +27,5 @@ class Story:
 
 
 def plan(protocol: str, **fields: Any) -> LanePlan:
-    """A plan for a lane that is called like its protocol."""
-    return LanePlan(**{"lane": protocol, "protocol": protocol, "phase": "response body", **fields})
+    """A plan for a lane that is called like its protocol. It names no phase, so a story need not tell of one."""
+    return LanePlan(**{"lane": protocol, "protocol": protocol, "phase": "", **fields})

@@ -13,6 +13,7 @@ from app.paint.pages import log_lines
 from app.paint.view import Hint, Playback, View
 from probes import events as ev
 from probes.machine import TABLE, TERMINAL, State
+from probes.verdict import WORDS
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import Told, view
 
@@ -307,3 +308,7 @@ def test_the_log_shows_control_characters() -> None:
 def test_an_empty_log_says_so() -> None:
     empty: View = view([])
     assert log_lines(empty, 0)[0][0][0] == "nothing was said yet"
+
+
+def test_every_verdict_has_a_look() -> None:
+    assert set(scoreboard.VERDICTS) == set(WORDS)

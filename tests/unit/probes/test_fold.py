@@ -9,7 +9,22 @@ from probes.events import TO_CLIENT, TO_SERVER
 from probes.fold import CALL, fold, order_key
 from probes.machine import State
 from probes.state import LaneState, Moment, RunState
-from probes.verdict import CLAIMED, CLEAN, TOO_LATE, ZOMBIE, headline, interrupt, offset, seen, skew, verdict, zombie
+from probes.verdict import (
+    CLAIMED,
+    CLEAN,
+    PHASE_MISSED,
+    TOO_LATE,
+    WORDS,
+    ZOMBIE,
+    headline,
+    interrupt,
+    missed_phase,
+    offset,
+    seen,
+    skew,
+    verdict,
+    zombie,
+)
 from tests.kit.story import ZERO, Story, plan
 
 
@@ -290,3 +305,40 @@ def test_a_server_that_acts_is_no_cancel_of_the_callers() -> None:
     lane = lane_of(story)
     assert lane.layer("caller").marks == ()
     assert lane.client.state is State.PARTIAL_SENT
+
+
+@pytest.mark.parametrize(
+    ("phase", "reached_us", "cancelled", "missed"),
+    [
+        ("response body", -5, True, False),
+        ("response body", 0, True, False),
+        ("response body", 1, True, True),
+        ("response body", None, True, True),
+        ("", None, True, False),
+        ("response body", None, False, True),
+        ("response body", -5, False, False),
+    ],
+)
+def test_a_cancel_before_the_phase_missed_it_and_so_did_a_call_that_never_came_there(
+    phase: str, reached_us: float | None, cancelled: bool, missed: bool
+) -> None:
+    story = Story("grpc")
+    story(ev.RunStarted, -9000, lane="", scenario="s", title="t", lanes=(plan("grpc", phase=phase),))
+    story(ev.SpanStarted, -8000, layer="caller", span=1, name=CALL)
+    if cancelled:
+        story(ev.Trigger, 0, lane="", cause="key")
+    if reached_us is not None:
+        story(ev.PhaseReached, reached_us, phase=phase, evidence="chunk 1 read")
+        story(ev.PhaseReached, reached_us + 50, phase=phase, evidence="again")
+    story(ev.SpanCompleted, 100, layer="caller", span=1, name=CALL)
+    lane = fold(sorted(story.events, key=order_key)).lanes[0]
+    assert missed_phase(lane) is missed
+    assert (verdict(lane, ZERO + 10**9) == PHASE_MISSED) is missed
+    assert verdict(lane, ZERO + 10**9) in WORDS
+
+
+def test_a_call_that_is_still_on_its_way_has_missed_nothing() -> None:
+    story = Story("grpc")
+    story(ev.RunStarted, -9000, lane="", scenario="s", title="t", lanes=(plan("grpc", phase="mid-stream"),))
+    story(ev.SpanStarted, -8000, layer="caller", span=1, name=CALL)
+    assert not missed_phase(fold(story.events).lanes[0])

@@ -1,0 +1,216 @@
+"""``[expect]`` and ``[lanes.expect]``: what a run must show, checked here, held against a run by ``app.expect``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from app.scenario.fields import Misfit, Strict, listed
+from app.terms import Bound, Order, Relation, Term, count_bound, order, relation, term, time_bound
+from probes import verdict
+from probes.machine import State
+
+T = TypeVar("T")
+
+MARKS: tuple[str, ...] = (
+    "caller.done",
+    "caller.cleanup",
+    "client.done",
+    "client.cleanup",
+    "wire.interrupt",
+    "server.done",
+    "server.cleanup",
+    "resource.cleanup",
+)
+"""Every mark that a lane can have: layer and moment."""
+
+OPEN = "open"
+OUTCOMES = ("completed", "failed", "cancelled", OPEN)
+"""How the work of a layer can have ended; ``open`` where it has not."""
+
+_STATES = tuple(state.value for state in State)
+_TEXT = {"type": "string"}
+_COUNT = {"anyOf": [{"type": "integer", "minimum": 0}, _TEXT]}
+
+
+def _one_or_more(schema: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]})
+
+
+def _texts(value: object, read: Callable[[str], T]) -> tuple[T, ...]:
+    found = value if isinstance(value, list) else [value]
+    texts = [each for each in found if isinstance(each, str)]
+    if not texts or len(texts) < len(found):
+        raise ValueError("text is needed here, or a list of texts")
+    return tuple(read(each) for each in texts)
+
+
+def _terms(value: object) -> tuple[Term, ...]:
+    terms = _texts(value, term)
+    if len(terms) > 1 and any(each.kind == "absent" for each in terms):
+        raise ValueError('"absent" stands alone: of a mark that does not come nothing else can be said')
+    return terms
+
+
+def _time_bounds(value: object) -> tuple[Bound, ...]:
+    return _texts(value, time_bound)
+
+
+def _zombie(value: object) -> tuple[Bound, ...] | Literal["none"]:
+    return "none" if value == "none" else _time_bounds(value)
+
+
+def _count_value(value: object) -> Bound:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError('a count is a number, or text like ">= 1"')
+    return count_bound(value)
+
+
+def _residue(value: object) -> dict[str, Bound] | Literal["none"]:
+    if value == "none":
+        return "none"
+    if not isinstance(value, dict):
+        raise ValueError('"none", or a table: residue = { handlers = "present", streams = 0 }')
+    return {name: _left(name, each) for name, each in value.items()}
+
+
+def _left(name: str, value: object) -> Bound:
+    words: dict[object, object] = {"present": ">= 1", "absent": 0}
+    try:
+        return _count_value(words.get(value, value) if isinstance(value, str) else value)
+    except ValueError as error:
+        raise Misfit(f'{error}, or "present" or "absent"', name) from None
+
+
+def _relations(value: object) -> tuple[Relation, ...]:
+    return _texts(value, relation)
+
+
+def _orders(value: object) -> tuple[Order, ...]:
+    return _texts(value, order)
+
+
+def _one_of(words: Sequence[str]) -> Callable[[object], tuple[str, ...]]:
+    def read(value: object) -> tuple[str, ...]:
+        found = _texts(value, str)
+        if wrong := [each for each in found if each not in words]:
+            raise ValueError(f"there is no {wrong[0]!r}: there are {listed(words)}")
+        return found
+
+    return read
+
+
+def _enum(words: Sequence[str]) -> WithJsonSchema:
+    return _one_or_more({"enum": list(words)})
+
+
+Wanted = Annotated[tuple[Term, ...], BeforeValidator(_terms), _one_or_more(_TEXT)]
+"""Of one mark: all of these must be so."""
+TimeBounds = Annotated[tuple[Bound, ...], BeforeValidator(_time_bounds), _one_or_more(_TEXT)]
+Zombie = Annotated[tuple[Bound, ...] | Literal["none"], BeforeValidator(_zombie), _one_or_more(_TEXT)]
+Count = Annotated[Bound, BeforeValidator(_count_value), WithJsonSchema(_COUNT)]
+Residue = Annotated[
+    dict[str, Bound] | Literal["none"],
+    BeforeValidator(_residue),
+    WithJsonSchema({"anyOf": [{"const": "none"}, {"type": "object", "additionalProperties": _COUNT}]}),
+]
+Relations = Annotated[tuple[Relation, ...], BeforeValidator(_relations), _one_or_more(_TEXT)]
+Orders = Annotated[tuple[Order, ...], BeforeValidator(_orders), _one_or_more(_TEXT)]
+Verdict = Annotated[tuple[str, ...], BeforeValidator(_one_of(verdict.WORDS)), _enum(verdict.WORDS)]
+MachineState = Annotated[tuple[str, ...], BeforeValidator(_one_of(_STATES)), _enum(_STATES)]
+Outcome = Annotated[tuple[str, ...], BeforeValidator(_one_of(OUTCOMES)), _enum(OUTCOMES)]
+
+
+class DoneAndCleanup(Strict):
+    done: Wanted = ()
+    cleanup: Wanted = ()
+
+
+class OnlyInterrupt(Strict):
+    interrupt: Wanted = ()
+
+
+class OnlyCleanup(Strict):
+    cleanup: Wanted = ()
+
+
+class Machines(Strict):
+    client: MachineState = ()
+    server: MachineState = ()
+
+
+class Outcomes(Strict):
+    """How the work of a layer ended."""
+
+    caller: Outcome = ()
+    client: Outcome = ()
+    server: Outcome = ()
+
+
+class LaneExpect(Strict):
+    """``[lanes.expect]``: what is not said may be as it likes. Where several words are given one of them must be so."""
+
+    verdict: Verdict = ()
+    caller: DoneAndCleanup = DoneAndCleanup()
+    client: DoneAndCleanup = DoneAndCleanup()
+    wire: OnlyInterrupt = OnlyInterrupt()
+    server: DoneAndCleanup = DoneAndCleanup()
+    resource: OnlyCleanup = OnlyCleanup()
+    order: Orders = ()
+    machine: Machines = Machines()
+    outcome: Outcomes = Outcomes()
+    zombie: Zombie | None = None
+    zombie_bytes: Count | None = None
+    residue: Residue | None = None
+    chunks: Relations = ()
+    swallowed: Count | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> LaneExpect:
+        for line in self.order:
+            if wrong := [path for path in line.paths if path not in MARKS]:
+                raise Misfit(f"a lane has no mark {wrong[0]!r}: it has {listed(MARKS)}", "order")
+        return self
+
+    def wanted(self) -> Iterator[tuple[str, tuple[Term, ...]]]:
+        """(path, terms) of the marks of which something is said."""
+        for path in MARKS:
+            layer, moment = path.split(".")
+            if terms := getattr(getattr(self, layer), moment):
+                yield path, terms
+
+
+class Skew(Strict):
+    """Largest minus smallest over the lanes, of the client's Done, the wire's interrupt, the resource's cleanup."""
+
+    done: TimeBounds = ()
+    interrupt: TimeBounds = ()
+    cleanup: TimeBounds = ()
+
+
+class RunExpect(Strict):
+    """``[expect]``: what holds between the lanes. ``leaked``: what all processes together hold more after
+    the run than before it, by name. ``violations``: steps that the state machine does not know."""
+
+    skew: Skew = Skew()
+    order: Orders = ()
+    leaked: Residue | None = None
+    violations: Count = Field(default_factory=lambda: count_bound(0))
+
+    def strangers(self, lanes: list[str]) -> Iterator[Misfit]:
+        """Orders whose paths are no mark of one of these lanes."""
+        for line in self.order:
+            for path in line.paths:
+                lane, mark = split(path)
+                if lane not in lanes or mark not in MARKS:
+                    names = listed(lanes)
+                    text = f"{path!r} is no mark: write LANE.client.done with one of the lanes {names}"
+                    yield Misfit(text, "expect", "order")
+
+
+def split(path: str) -> tuple[str, str]:
+    """``http/1.1.client.done`` into lane and mark: names of lanes may hold dots."""
+    parts = path.rsplit(".", 2)
+    return (parts[0], ".".join(parts[1:])) if len(parts) == 3 else ("", path)

@@ -1,0 +1,43 @@
+"""``[teach]``: what a trainer asks and says about a scenario."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field, model_validator
+
+from app.scenario.fields import Misfit, Strict
+
+_LINK = re.compile(r"https?://[^\s]+")
+
+
+class Teach(Strict):
+    """``answer``: the number of the right choice, from 0. ``notes`` are the presenter's own. ``link``: the issue or the
+    document that it is about."""
+
+    question: str = ""
+    choices: list[str] = Field(default_factory=list, max_length=9)
+    answer: int | None = Field(default=None, ge=0)
+    explanation: str = ""
+    notes: str = ""
+    link: str = ""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Teach:
+        asked = bool(self.question)
+        if asked and len(self.choices) < 2:
+            raise Misfit('a question needs choices: write choices = ["...", "..."]', "question")
+        if asked and self.answer is None:
+            raise Misfit("a question needs its answer: write answer = 0 for the first choice", "question")
+        if not asked and (self.choices or self.answer is not None):
+            raise Misfit("choices and answer belong to a question, and there is none", "choices")
+        if self.answer is not None and self.answer >= len(self.choices):
+            raise Misfit(f"answer counts from 0: the last choice is {len(self.choices) - 1}", "answer")
+        if self.link and not _LINK.fullmatch(self.link):
+            raise Misfit("a link is an address that begins with https://", "link")
+        return self
+
+    @property
+    def right(self) -> str:
+        """The right choice's words; empty where nothing is asked."""
+        return "" if self.answer is None else self.choices[self.answer]
