@@ -36,7 +36,8 @@ def _first_line(text: str, room: int) -> str:
     """As much of ``text`` as fits, broken between words where there are any."""
     if width(text) <= room:
         return text
-    line = fit(text, room + 1).removesuffix(ELLIPSIS)
+    # With the blanks it is always too wide, also where it is so by one cell only.
+    line = fit(f"{text}  ", room + 1).removesuffix(ELLIPSIS)
     space = line.rfind(" ")
     return line if space < room // 2 or text[len(line)] == " " else line[:space]
 
