@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import reduce
 from typing import Any
+
+from msgspec.structs import replace
 
 from probes import events as ev
 from probes.events import LAYERS, TO_CLIENT, TO_SERVER, Event, Layer

@@ -13,8 +13,10 @@ Three things that a plain cancelled/not-cancelled flag hides, and that the table
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 
 class State(StrEnum):
@@ -85,8 +87,7 @@ TABLE: dict[State, dict[Input, State]] = {
 TERMINAL = frozenset({State.CANCELLED, State.COMPLETED, State.FAILED})
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True, gc=False):
     """One transition that was taken: at ``t`` ns, by ``event``."""
 
     t: int
@@ -95,8 +96,7 @@ class Step:
     target: State
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Struct, frozen=True, gc=False):
     """An event that the table does not allow in ``state``; ``evidence`` names what was observed."""
 
     t: int
@@ -105,8 +105,7 @@ class Violation:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True, gc=False):
     """Where one side stands and how it came there. Self-loops are counted, not kept in ``path``."""
 
     state: State = State.IDLE

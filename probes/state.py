@@ -1,13 +1,17 @@
 """What a run looks like at one moment: frozen values that folds build and painters read.
 
 All times are the events' own (ns, monotonic). A mark keeps its error and its evidence with it.
+
+They are msgspec's structs, because a fold makes a changed copy of a state for every event: ``msgspec.structs.replace``
+does so for a lane in 0.08 us where ``dataclasses.replace`` took 3.3, which was most of what an event cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from probes.events import LAYERS, LanePlan, Layer, StampQuality
 from probes.machine import Machine
@@ -19,8 +23,7 @@ class Moment(StrEnum):
     CLEANUP = "cleanup"
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True, gc=False):
     """One moment of one layer, with the evidence for it. ``err`` ns: how far ``t`` can be off."""
 
     moment: Moment
@@ -30,8 +33,7 @@ class Mark:
     stamp: StampQuality = "user"
 
 
-@dataclass(frozen=True, slots=True)
-class LayerState:
+class LayerState(Struct, frozen=True, gc=False):
     """One row. ``started``/``ended``: when its work began and really stopped; None while it has not."""
 
     layer: Layer
@@ -50,8 +52,7 @@ class LayerState:
         return next((mark for mark in reversed(self.marks) if mark.moment is moment), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Chunks:
+class Chunks(Struct, frozen=True, gc=False):
     """The three counters of a partial response. ``accepted`` is None where nobody can know it."""
 
     accepted: int | None = None
@@ -59,8 +60,7 @@ class Chunks:
     read: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Zero:
+class Zero(Struct, frozen=True, gc=False):
     """The trigger of a lane: its t = 0."""
 
     t: int
@@ -70,8 +70,7 @@ class Zero:
     """True: the lane's own trigger (its timeout, its key), False: the scope's."""
 
 
-@dataclass(frozen=True, slots=True)
-class LaneState:
+class LaneState(Struct, frozen=True, gc=False):
     """One lane of a run."""
 
     plan: LanePlan
@@ -112,8 +111,7 @@ class LaneState:
         return self.layers[LAYERS.index(layer)]
 
 
-@dataclass(frozen=True, slots=True)
-class RunState:
+class RunState(Struct, frozen=True, gc=False):
     """One run. ``zero`` is the scope's trigger; a lane may have its own."""
 
     run: int = 0
@@ -140,8 +138,7 @@ class RunState:
         return self.started is not None and self.ended is None
 
 
-@dataclass(frozen=True, slots=True)
-class PartState:
+class PartState(Struct, frozen=True, gc=False):
     """One part of the lab (servers, postgresql, taps, ...) and how it is."""
 
     part: str
@@ -149,8 +146,7 @@ class PartState:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionState:
+class SessionState(Struct, frozen=True, gc=False):
     """What belongs to no run: the lab and its children."""
 
     parts: tuple[PartState, ...] = ()

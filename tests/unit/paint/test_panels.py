@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from app.actions import ACTIONS, actions, help_lines, hint
 from app.paint import evidence, machine, scoreboard, starting, status, timeouts
@@ -204,7 +205,7 @@ def test_the_status_line_loses_the_least_important_first() -> None:
 
 def test_recording_and_losses_are_never_left_out() -> None:
     seen = view(kit.settled())
-    seen = replace(seen, recording="x.jsonl", session=replace(seen.session, dropped=12))
+    seen = replace(seen, recording="x.jsonl", session=structs.replace(seen.session, dropped=12))
     assert "● REC" in lines(status.paint_status(seen, 60, 1))[0]
     assert "dropped 12" in lines(status.paint_status(seen, 80, 1))[0]
 
@@ -274,6 +275,12 @@ def test_a_run_that_was_not_started_says_why() -> None:
     told.emit(ev.RunEnded, told.zero, run=1, outcome="aborted", detail="there is no lab")
     text = "\n".join(lines(starting.paint_starting(view(told.events), 80, 20)))
     assert "run 1 was not started: there is no lab" in text
+
+
+def test_evidence_that_is_one_cell_too_wide_is_broken() -> None:
+    sheet = evidence.Sheet(evidence.TEXT + 9, 4)
+    sheet.write("123456789", Role.TEXT)
+    assert [line[evidence.TEXT :] for line in lines(sheet)[1:3]] == ["12345678", "9"]
 
 
 def test_evidence_is_complete_however_narrow() -> None:
