@@ -72,6 +72,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("select(1)", "down,tab", "up down", "lane", "Select the lane above or below", "look", 50),
     Action("evidence", "e", "e", "evidence", "Every mark of the selected lane with all its evidence", "look", 60),
     Action("side", "m", "m", "panels", "Show or hide the timeouts and the machine", "look", 45),
+    Action("addresses", "a", "a", "addresses", "Addresses and commands for outside clients", "look", 88, LIVE),
     Action("record", "r", "r", "record", "Start or stop a recording", "session", 70, LIVE),
     Action("replay", "R,shift+r", "R", "replay", "Replay what happened so far", "session", 65, LIVE),
     Action("log", "l", "l", "log", "What the lab's processes said, and notes", "session", 42),

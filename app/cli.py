@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -108,6 +108,37 @@ def run(scenario: str, runs: int, form: str, record: Path | None, overwrite: boo
 
 
 @cli.command()
+@click.option("--bind", "host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--i-know-this-opens-a-port", "known", is_flag=True, help="Let --bind name an address others can reach.")
+@click.option("--format", "form", type=click.Choice(("json", "table")), help="Print results, open no screen.")
+@_record
+@_overwrite
+@_pg
+def listen(host: str, known: bool, form: str | None, record: Path | None, overwrite: bool, pg: str | None) -> int:
+    """Take outside clients: curl, psql, any gRPC client. Whoever connects gets a lane."""
+    from app.listen import SETTINGS, check_address
+
+    try:
+        check_address(host, known=known)
+    except ValueError as error:
+        raise Failure(str(error)) from None
+    if form is None:
+        _need_terminal()
+        from app.console import run_console
+
+        run_console(_make_lab(pg), SETTINGS, record=record, overwrite=overwrite, listen=host)
+        return 0
+    from app.headless import NotReady
+    from app.listen import run_listen
+
+    try:
+        _in_loop(run_listen(_make_lab(pg), host, form=form, record=record, overwrite=overwrite, say=_say))
+    except NotReady as error:
+        raise Failure(str(error), error.status) from None
+    return 0
+
+
+@cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(("json", "table")), help="Print the results, open no screen.")
 def replay(file: Path, form: str | None) -> None:
@@ -177,12 +208,17 @@ def _find(name: str) -> Loaded:
 
 
 def _factory(loaded: Loaded, dsn: str | None) -> Any:
-    """Makes the lab's process: ``make(on_events)``."""
+    """Makes the process of the lab that runs a scenario: ``make(on_events)``."""
+    return _make_lab(dsn, {loaded.name: loaded.text})
+
+
+def _make_lab(dsn: str | None, scenarios: Mapping[str, str] | None = None) -> Any:
+    """Makes a lab's process: ``make(on_events)``. ``scenarios``: the texts that go into a recording's header."""
     from app.header import make_header
     from app.pump import LabProcess
 
     def make(on_events: Any) -> LabProcess:
-        return LabProcess(on_events, dsn=dsn, header=lambda: make_header({loaded.name: loaded.text}, dsn))
+        return LabProcess(on_events, dsn=dsn, header=lambda: make_header(scenarios or {}, dsn))
 
     return make
 

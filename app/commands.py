@@ -44,7 +44,14 @@ class Quit(Command, frozen=True, tag="quit"):
     """End the lab in good order. End of file on its stdin does the same."""
 
 
-AnyCommand = Start | Cancel | Stop | Quit
+class Listen(Command, frozen=True, tag="listen"):
+    """Open taps for outside clients on ``host``. Each of their exchanges gets a lane, in runs from ``run`` on."""
+
+    run: int
+    host: str = "127.0.0.1"
+
+
+AnyCommand = Start | Cancel | Stop | Listen | Quit
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)

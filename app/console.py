@@ -19,6 +19,7 @@ from textual.screen import Screen
 
 from app import theme
 from app.actions import actions
+from app.listen import Invitation
 from app.screens.live import LiveScreen
 from app.screens.replay import ReplayScreen
 from app.screens.scope import ScopeScreen
@@ -68,18 +69,22 @@ class ConsoleApp(App[None]):
 
 
 class CancelloscopeApp(ConsoleApp):
-    """The live console. ``clock``: CLOCK_MONOTONIC in ns; ``ticker``: False where a test draws the frames."""
+    """The live console. ``listen``: the address on which outside clients are taken, or none; ``clock``:
+    CLOCK_MONOTONIC in ns; ``ticker``: False where a test draws the frames."""
 
     def __init__(
         self,
         handle_factory: HandleFactory,
         settings: RunSettings,
         *,
+        listen: str = "",
         clock: Callable[[], int] = time.monotonic_ns,
         ticker: bool = True,
     ) -> None:
         super().__init__(clock, ticker)
         self.source = LiveSource(settings, clock)
+        self._invite = Invitation(listen)
+        self.source.listening = bool(listen)
         self.handle = handle_factory(self.on_events)
         self.scope = LiveScreen(self.source, self.handle, clock=clock, key_ns=lambda: self.key_ns, ticker=ticker)
 
@@ -100,6 +105,7 @@ class CancelloscopeApp(ConsoleApp):
     def on_events(self, batch: list[Event]) -> None:
         """What the lab said: kept at once, drawn at the next frame."""
         self.source.feed(batch)
+        self._invite.follow(batch, self.source.log.latest, self.handle.send)
         self.scope.follow_recording()
 
 
@@ -122,17 +128,22 @@ class ReplayApp(ConsoleApp):
 
 
 def run_console(
-    handle_factory: HandleFactory, settings: RunSettings, *, record: Path | None = None, overwrite: bool = False
+    handle_factory: HandleFactory,
+    settings: RunSettings,
+    *,
+    record: Path | None = None,
+    overwrite: bool = False,
+    listen: str = "",
 ) -> None:
     """Open the live console and stay until it is left; the lab is gone afterwards, whatever happened.
 
-    ``record``: a file that gets the whole session. Raises RecordingError when it cannot be written.
+    ``record``: a file that gets the whole session; ``listen``: the address on which outside clients are taken. Raises
+    RecordingError when the file cannot be written.
     """
-    asyncio.run(_live(handle_factory, settings, record, overwrite))
+    asyncio.run(_live(CancelloscopeApp(handle_factory, settings, listen=listen), record, overwrite))
 
 
-async def _live(handle_factory: HandleFactory, settings: RunSettings, record: Path | None, overwrite: bool) -> None:
-    app = CancelloscopeApp(handle_factory, settings)
+async def _live(app: CancelloscopeApp, record: Path | None, overwrite: bool) -> None:
     try:
         if record is not None:
             app.handle.start_recording(record, overwrite=overwrite)

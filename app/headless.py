@@ -41,11 +41,14 @@ class Watch:
         self._changed = asyncio.Event()
         self._calling: set[str] = set()
         self.ended: RunEnded | None = None
+        self.latest = 0
+        """The number of the newest run."""
         self._broken: OSError | None = None
 
     def take(self, events: list[Event]) -> None:
         for event in events:
             self.session = fold_session(self.session, event)
+            self.latest = max(self.latest, event.run)
             self._observe(event)
             if (found := self._results.add(event)) is not None:
                 self._print(found)
@@ -75,8 +78,8 @@ class Watch:
         """Every call is in its phase, or over."""
         return not self._calling or self.ended is not None
 
-    async def until(self, done: Callable[[], bool], timeout: float) -> None:
-        """Raises TimeoutError after ``timeout`` seconds."""
+    async def until(self, done: Callable[[], bool], timeout: float | None) -> None:
+        """Raises TimeoutError after ``timeout`` seconds; None: never."""
         async with asyncio.timeout(timeout):
             while not done():
                 if self._broken is not None:

@@ -115,6 +115,8 @@ class LiveSource:
         """All of the session, for a replay of it."""
         self._clock = clock
         self._asked = 0
+        self.listening = False
+        """Whether outside clients make the runs: then nothing is fired or cancelled from here."""
 
     def feed(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -24,6 +24,10 @@ LAYERS: tuple[Layer, ...] = ("caller", "client", "wire", "server", "resource")
 """The rows of a lane, top to bottom."""
 
 
+GUEST = "guest"
+"""The phase of a lane whose client is none of the lab's: it is wherever its client has brought it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultPlan:
     """What the tap is asked to do to a lane's connections. ``at``: from the lane's ``start``, its ``phase`` or the
@@ -97,6 +101,15 @@ class RunStarted(Event):
     lanes: tuple[LanePlan, ...]
     deadline: float | None = None
     settle: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneJoined(Event):
+    """An outside client has asked for something: it has a lane of this run from now on."""
+
+    kind: Literal["lane.joined"] = "lane.joined"
+    plan: LanePlan
+    request: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

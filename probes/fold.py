@@ -40,6 +40,9 @@ from probes.state import (
 CALL = "call"
 """The name of the spans that make up a lane's rows; other spans are phases inside them."""
 
+GUESTS = "guests"
+"""The part of a lab that takes outside clients."""
+
 INTERRUPTS: dict[str, frozenset[str]] = {
     "tcp": frozenset({"FIN", "RST"}),
     "http/2": frozenset({"RST_STREAM", "GOAWAY"}),
@@ -107,6 +110,12 @@ def _trigger(state: RunState, event: ev.Trigger) -> RunState:
     zero = Zero(event.t, event.cause, event.detail)
     lanes = tuple(lane if lane.zero or _over(lane) else replace(lane, zero=zero) for lane in state.lanes)
     return replace(state, zero=state.zero or zero, lanes=lanes)
+
+
+def _joined(state: RunState, event: ev.LaneJoined) -> RunState:
+    lane = LaneState(event.plan)
+    # It joined by its request, which is where its wire row starts; its own FrameSeen may come a moment later.
+    return replace(state, lanes=(*state.lanes, _with(lane, "wire", started=event.t)))
 
 
 def _over(lane: LaneState) -> bool:
@@ -274,8 +283,7 @@ def _bytes(lane: LaneState, event: ev.BytesSeen) -> LaneState:
         lane = _with(lane, "wire", started=event.t)
     if event.direction != TO_CLIENT or not event.body:
         return lane
-    done = lane.layer("caller").first(Moment.DONE)
-    late = event.size if done is not None and event.t > done.t else 0
+    late = event.size if lane.left is not None and event.t > lane.left else 0
     lane = replace(
         lane,
         body=lane.body + event.body,
@@ -445,6 +453,7 @@ _RUN_HANDLERS: dict[type[Event], Callable[[RunState, Any], RunState]] = {
     ev.RunEnded: _run_ended,
     ev.LoopLag: _lag,
     ev.Census: _census,
+    ev.LaneJoined: _joined,
 }
 
 _LANE_HANDLERS: dict[type[Event], Callable[[LaneState, Any], LaneState]] = {
@@ -490,6 +499,10 @@ def _ready(state: SessionState, event: ev.LabReady) -> SessionState:
     return replace(state, ready=True, versions=event.versions, addresses=event.addresses)
 
 
+def _listening(state: SessionState, event: ev.Listening) -> SessionState:
+    return replace(state, guests=event.addresses) if event.part == GUESTS else state
+
+
 def _say(state: SessionState, event: Event, who: str, text: str) -> SessionState:
     return replace(state, log=(*state.log, (event.t, who, text))[-LOG_LINES:])
 
@@ -502,6 +515,7 @@ def _died(state: SessionState, event: ev.ChildDied) -> SessionState:
 _SESSION_HANDLERS: dict[type[Event], Callable[[SessionState, Any], SessionState]] = {
     ev.Progress: _part,
     ev.LabReady: _ready,
+    ev.Listening: _listening,
     ev.ChildStarted: lambda state, event: _say(state, event, event.child, f"started, pid {event.pid}"),
     ev.ChildDied: _died,
     ev.ChildSaid: lambda state, event: _say(state, event, event.child, event.text),

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from probes.events import LAYERS, LanePlan, Layer, StampQuality
+from probes.events import GUEST, LAYERS, LanePlan, Layer, StampQuality
 from probes.machine import Machine
 
 
@@ -107,6 +107,19 @@ class LaneState(Struct, frozen=True, gc=False):
     def name(self) -> str:
         return self.plan.lane
 
+    @property
+    def guest(self) -> bool:
+        """Whether its client is none of the lab's: then it has no caller and no client rows."""
+        return self.plan.phase == GUEST
+
+    @property
+    def left(self) -> int | None:
+        """When its caller was done (ns), so that nobody waits any more; of a guest that is the trigger."""
+        if self.guest:
+            return None if self.zero is None else self.zero.t
+        done = self.layer("caller").first(Moment.DONE)
+        return None if done is None else done.t
+
     def layer(self, layer: Layer) -> LayerState:
         return self.layers[LAYERS.index(layer)]
 
@@ -153,6 +166,8 @@ class SessionState(Struct, frozen=True, gc=False):
     ready: bool = False
     versions: Mapping[str, str] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
+    guests: Mapping[str, str] = field(default_factory=dict)
+    """Where outside clients find each service, ``host:port``; empty unless the lab listens for them."""
     tap_median_ns: int | None = None
     tap_p95_ns: int | None = None
     kernel_stamps: bool = False

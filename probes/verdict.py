@@ -63,26 +63,25 @@ def zombie(lane: LaneState, now: int) -> Zombie:
     A server that was told and is cleaning up is no zombie; one that never heard is, or that heard and went on, from its
     caller's Done on.
     """
-    done = lane.layer("caller").first(Moment.DONE)
-    row = lane.layer("server")
-    if done is None or row.started is None:
+    left, row = lane.left, lane.layer("server")
+    if left is None or row.started is None:
         return Zombie()
     if row.first(Moment.DONE) is not None and not lane.swallowed:
         return Zombie()
-    if row.ended is not None and row.ended <= done.t:
+    if row.ended is not None and row.ended <= left:
         return Zombie()
-    if _still_travelling(lane, done, now):
+    if _still_travelling(lane, left, now):
         return Zombie()
     until = now if row.ended is None else row.ended
-    return Zombie(max(0, until - done.t), lane.late_bytes, done.t, row.ended)
+    return Zombie(max(0, until - left), lane.late_bytes, left, row.ended)
 
 
 _TRAVEL_NS = 20_000_000
 
 
-def _still_travelling(lane: LaneState, done: Mark, now: int) -> bool:
+def _still_travelling(lane: LaneState, left: int, now: int) -> bool:
     """The news needs time: while the lane is young, a server that has not heard yet is not called a zombie."""
-    told = done.t if lane.zero is None else lane.zero.t
+    told = left if lane.zero is None else lane.zero.t
     return lane.layer("server").ended is None and lane.teardown is None and now - told < _TRAVEL_NS
 
 
@@ -108,9 +107,9 @@ def verdict(lane: LaneState, now: int) -> str:
 def missed_phase(lane: LaneState) -> bool:
     """It was cancelled before its call was in the plan's phase, or its call ended without ever being there.
 
-    A lane whose plan names no phase (a guest's) has none to miss.
+    A guest has none to miss: it is wherever its client has brought it.
     """
-    if not lane.plan.phase:
+    if lane.guest or not lane.plan.phase:
         return False
     if lane.zero is not None:
         return lane.reached is None or lane.reached > lane.zero.t
@@ -118,7 +117,7 @@ def missed_phase(lane: LaneState) -> bool:
 
 
 def _untriggered(lane: LaneState) -> str:
-    row = lane.layer("caller")
+    row = lane.layer("wire" if lane.guest else "caller")
     if row.ended is None:
         return RUNNING if lane.teardown is None else NOT_CANCELLED
     return FAILED if row.outcome == "failed" else NOT_CANCELLED

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, TypeVar
 
 from probes.clock import Stamp
@@ -22,6 +23,7 @@ from servers.registry import Registry, Who
 
 T = TypeVar("T")
 HANDLER = "handler"
+_guests = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Handler:
     step never enters, and then there is nothing to tell."""
 
     def __init__(self, env: Env, who: Who, behaviour: Behaviour, told_by: ToldBy) -> None:
+        # A guest's handler gets a name of its own, by which all that it says can be told to be of one exchange.
+        who = who if who.run else replace(who, lane=f"guest {next(_guests)}")
         self._env, self._who, self._behaviour, self._told_by = env, who, behaviour, told_by
         now = self.now()
         self._running = env.registry.enter(who, now)

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from app import commands
 from app.lab.calibrate import calibrate
+from app.lab.guests import GuestHouse
 from app.lab.lag import LagMeter
 from app.lab.servers import ServersProcess
 from app.lab.workbench import LaneError, Workbench
@@ -50,6 +51,8 @@ class Lab:
         self._whole = asyncio.Event()
         self._missing = {"servers", "postgresql"}
         self._mending: dict[str, asyncio.Task[None]] = {}
+        self._ready = False
+        self._guests: GuestHouse | None = None
 
     def _make_postgres(self) -> EmbeddedPostgres | ExternalPostgres:
         if dsn := os.environ.get(DSN_VARIABLE):
@@ -72,6 +75,7 @@ class Lab:
         self._say_ready()
 
     def _say_ready(self) -> None:
+        self._ready = True
         self.sink.emit(LabReady, versions=_versions(self._login), addresses=self._bench.addresses)
         self.sink.emit(Progress, part="lab", state="ready")
 
@@ -105,9 +109,10 @@ class Lab:
         self._missing.discard(part)
         if self._missing:
             return
-        restarted = self._whole.is_set() or self._run > 0
         self._whole.set()
-        if restarted:
+        if self._guests is not None:
+            self._guests.lead(self._bench.upstreams)
+        if self._ready:
             self._say_ready()
 
     def _servers_died(self, how: str) -> None:
@@ -133,6 +138,8 @@ class Lab:
             self._start(command)
         elif isinstance(command, commands.Cancel | commands.Stop):
             self._end_open_run(command)
+        elif isinstance(command, commands.Listen):
+            self.tasks.start(self._listen(command), name="listen")
         else:
             return False
         return True
@@ -156,6 +163,18 @@ class Lab:
             return
         self._run = command.run
         self.tasks.start(self._carry_out(command), name=f"run {command.run}")
+
+    async def _listen(self, command: commands.Listen) -> None:
+        if self._guests is not None:
+            return
+        await self._whole.wait()
+        self._guests = house = GuestHouse(self.sink, self.tasks, command.run)
+        self._servers.attribute = house.guests.attribute
+        try:
+            embedded = self._login is not None and self._login.embedded
+            await house.open(command.host, self._bench.upstreams, self._bench.login, embedded=embedded)
+        except OSError as error:
+            self.sink.emit(Progress, part="guests", state="failed", detail=f"{command.host}: {error.strerror or error}")
 
     async def _carry_out(self, command: commands.Start) -> None:
         try:
@@ -216,6 +235,8 @@ class Lab:
         """End the open run and every child."""
         self._lag.stop()
         self._abort("the lab is closing")
+        if self._guests is not None:
+            await self._guests.close()
         await self._bench.close()
         await self._servers.stop()
         await self._postgres.stop()

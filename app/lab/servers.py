@@ -12,8 +12,8 @@ from collections.abc import Callable
 import msgspec
 
 from app.lab.handlers import Handlers
-from probes.codec import CodecError, decode
-from probes.events import ChildDied, ChildSaid, ChildStarted, Listening, Note, Residue
+from probes.codec import CodecError, decode, encode
+from probes.events import ChildDied, ChildSaid, ChildStarted, Event, Listening, Note, Residue
 from probes.outlet import Outlet
 from probes.sink import Sink
 from probes.tasks import TaskKeeper
@@ -34,6 +34,8 @@ class ServersProcess:
         self._listening: asyncio.Future[dict[str, str]] | None = None
         self._heard: asyncio.Future[None] | None = None
         self._stopping = False
+        self.attribute: Callable[[Event], Event] = lambda event: event
+        """Gives what is said of an outside client's handler the run and the lane of its guest."""
         self.running: dict[str, int] = {}
         """Handlers that run, by protocol, as the process said last."""
 
@@ -97,8 +99,9 @@ class ServersProcess:
         except CodecError as error:
             self._sink.emit(Note, text=f"{NAME} said what is no event: {error}")
             return
-        self._outlet.write_line(line)
-        self.handlers.observe(event)
+        found = self.attribute(event)
+        self._outlet.write_line(line if found is event else encode(found))
+        self.handlers.observe(found)
         if isinstance(event, Listening) and self._listening is not None and not self._listening.done():
             self._listening.set_result(event.addresses)
         elif isinstance(event, Residue) and not event.run:

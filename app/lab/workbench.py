@@ -71,6 +71,17 @@ class Workbench:
         self._sessions: dict[Place, Session] = {}
 
     @property
+    def upstreams(self) -> dict[str, Address]:
+        """Where the services are, by name."""
+        return dict(self._upstreams)
+
+    @property
+    def login(self) -> Login:
+        """How to log in to PostgreSQL, past the taps, once it is there."""
+        assert self._login is not None
+        return self._login
+
+    @property
     def addresses(self) -> dict[str, str]:
         """``host:port`` of the taps by lane."""
         return {place.lane: "{}:{}".format(*bench.address) for place, bench in self._benches.items()}

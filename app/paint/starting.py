@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from app.paint.canvas import Canvas, Role
+from app.paint.guests import recipe_lines
+from app.paint.pages import paint_lines
 from app.paint.text import fit, plain, width
 from app.paint.view import View
 from probes.state import PartState
@@ -19,6 +21,8 @@ _EXPECTED = ("servers", "postgresql", "tap")
 def paint_starting(view: View, columns: int, rows: int) -> Canvas:
     """The lanes to come, each part of the lab with its state, and the next key; in the middle."""
     canvas = Canvas(columns, rows)
+    if view.session.guests:
+        return _paint_invitation(canvas, view)
     parts, lanes = _parts(view), view.settings.lanes
     x = max(2, (columns - max(56, width(view.title) + 2)) // 2)
     y = max(0, (rows - len(parts) - len(lanes) - 6) // 2)
@@ -31,6 +35,14 @@ def paint_starting(view: View, columns: int, rows: int) -> Canvas:
         _paint_part(canvas, x, y, part, columns - x - 1)
         y += 1
     _paint_advice(canvas, x, y + 1, view)
+    return canvas
+
+
+def _paint_invitation(canvas: Canvas, view: View) -> Canvas:
+    """The lab listens: what to type in another terminal."""
+    canvas.put(2, 1, "Waiting for guests. In another terminal:", Role.STRONG)
+    lines = recipe_lines(view.session.guests)
+    canvas.paste(paint_lines(lines, 0, canvas.columns - 4, max(0, canvas.rows - 3)), 2, 3)
     return canvas
 
 

@@ -24,6 +24,10 @@ _FOLDS: tuple[dict[Layer, tuple[Layer, ...]], ...] = (
 )
 """Which layers share a row when there are fewer rows than layers: no mark is ever left out."""
 
+_GUEST_FOLDS = tuple(
+    {name: layers for name, layers in rows.items() if name not in ("caller", "client")} for rows in _FOLDS
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -39,13 +43,15 @@ class Plan:
         return len(self.rows) + self.gap
 
 
-def plan(lanes: int, rows: int, selected: int) -> Plan:
-    """The richest plan for ``lanes`` lanes in ``rows`` rows; lanes that do not fit scroll with the selection."""
-    for folds, gap in ((_FOLDS[0], 2), (_FOLDS[0], 1), (_FOLDS[0], 0), (_FOLDS[1], 0), (_FOLDS[2], 0)):
+def plan(lanes: int, rows: int, selected: int, *, guests: bool = False) -> Plan:
+    """The richest plan for ``lanes`` lanes in ``rows`` rows; lanes that do not fit scroll with the selection.
+    ``guests``: there is no client of ours, and no row for one."""
+    full, less, least = _GUEST_FOLDS if guests else _FOLDS
+    for folds, gap in ((full, 2), (full, 1), (full, 0), (less, 0), (least, 0)):
         if lanes * (len(folds) + gap) - gap <= rows:
             return Plan(folds, gap, 0, lanes)
-    count = max(1, rows // len(_FOLDS[2]))
-    return Plan(_FOLDS[2], 0, min(max(0, selected - count + 1), max(0, lanes - count)), min(count, lanes))
+    count = max(1, rows // len(least))
+    return Plan(least, 0, min(max(0, selected - count + 1), max(0, lanes - count)), min(count, lanes))
 
 
 def height(view: View) -> int:
@@ -73,7 +79,8 @@ def paint_timeline(view: View, columns: int, rows: int) -> Canvas:
     names = label_width(columns, view.run)
     axis = axis_of(view.run, view.now, 2 + names + 9, columns - 1)
     _paint_header(canvas, view, axis)
-    layout = plan(len(view.run.lanes), rows - 1, view.selected)
+    guests = bool(view.run.lanes) and all(lane.guest for lane in view.run.lanes)
+    layout = plan(len(view.run.lanes), rows - 1, view.selected, guests=guests)
     _paint_grid(canvas, 1, axis)
     canvas.repeat(1)
     y = 1

@@ -8,7 +8,9 @@ from textual.notifications import SeverityLevel
 
 from app import commands
 from app.actions import bindings
+from app.paint.guests import recipe_lines
 from app.screens.confirm import ConfirmScreen
+from app.screens.pages import PageScreen
 from app.screens.replay import ReplayScreen
 from app.screens.scope import ScopeScreen
 from app.screens.timeouts import TimeoutsScreen
@@ -46,7 +48,11 @@ class LiveScreen(ScopeScreen):
             super().tick()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if self.live.listening and action in ("start", "cancel_all", "cancel_lane", "timeouts"):
+            return False
         match action:
+            case "addresses":
+                return self.live.listening
             case "start":
                 return (self.live.session.ready and self.live.idle) or None
             case "cancel_all":
@@ -84,6 +90,9 @@ class LiveScreen(ScopeScreen):
         self.handle.send(commands.Cancel(lane=lane, cause="key", key_ns=self._key_ns()))
         self._quiet_until = self._clock() + QUIET_NS
         self.changed()
+
+    def action_addresses(self) -> None:
+        self.app.push_screen(PageScreen(recipe_lines(self.live.session.guests), "for outside clients"))
 
     def action_timeouts(self) -> None:
         self.app.push_screen(TimeoutsScreen(self.live.settings, self._original), self._set)

@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from app.actions import Action, actions, hint
-from app.paint import evidence, machine, scoreboard, timeline, timeouts
+from app.paint import evidence, guests, machine, scoreboard, timeline, timeouts
 from app.paint.frame import Chrome
 from app.paint.status import paint_status
 from app.paint.view import View
@@ -46,6 +46,7 @@ class ScopeScreen(Screen[None]):
         with Horizontal():
             with Vertical(id="side"):
                 yield Panel(timeouts.paint_timeouts, timeouts.title, id="timeouts")
+                yield Panel(guests.paint_addresses, guests.title, id="guests")
                 yield Panel(machine.paint_machine, machine.title, id="machine")
             with Vertical(id="main"):
                 yield Panel(timeline.paint_timeline, timeline.title, id="timeline")
@@ -120,6 +121,9 @@ class ScopeScreen(Screen[None]):
         self.query_one("#evidence").display = tall
         self.query_one("#timeline").styles.height = timeline.height(view) + 2 if tall else "1fr"
         self.query_one("#timeouts").styles.height = timeouts.height(view)
+        self.query_one("#guests").styles.height = guests.height(view)
+        self.query_one("#guests").display = bool(view.session.guests)
+        self.query_one("#timeouts").display = not view.session.guests
         return chrome
 
     # --- what both do ---------------------------------------------------------------------------------

@@ -171,7 +171,8 @@ class Link:
             Pipe(self, TO_SERVER, client, self._server),
             Pipe(self, TO_CLIENT, self._server, client),
         )
-        self.witness = tap.make_witness(next(_connections), peer)
+        self.number = next(_connections)
+        self.witness = tap.make_witness(self.number, peer)
 
     def dial(self) -> None:
         """Connect to the server; the client's first bytes wait in the kernel until that is done."""
@@ -198,6 +199,7 @@ class Link:
         self.close(rst=True, detail=f"the server refused: {errno.errorcode.get(code, code)}")
 
     def _flow(self) -> None:
+        self._tap.upstream_sides[self.number] = "{}:{}".format(*self._server.getsockname())
         for sock in (self._client, self._server):
             self._tap.watch.add(sock)
         for pipe in self.pipes:
@@ -241,6 +243,8 @@ class Tap:
         """ns from the kernel's receive stamp to the forwarding send's return, of the last reads."""
         self.watch = kernel.HangupWatch()
         self.links: set[Link] = set()
+        self.upstream_sides: dict[int, str] = {}
+        """By a connection's number: the tap's own address towards the server, which that takes for its client's."""
         self._by_fd: dict[int, Link] = {}
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.kernel_stamps = kernel.enable_stamps(self._listener)
@@ -274,6 +278,7 @@ class Tap:
 
     def forget(self, link: Link) -> None:
         self.links.discard(link)
+        self.upstream_sides.pop(link.number, None)
         for fd in link.filenos():
             self._by_fd.pop(fd, None)
 

@@ -77,8 +77,13 @@ class Observer:
 
     def hung_up(self, direction: Direction, how: str, stamp: Stamp) -> None:
         self._items(direction, self._talk.end(direction) if how == "FIN" else [], stamp)
-        self._emit(FrameSeen, self._tag, stamp, direction=direction, proto="tcp", name=how, stamp=stamp.quality)
+        for tag in self._parties():
+            self._emit(FrameSeen, tag, stamp, direction=direction, proto="tcp", name=how, stamp=stamp.quality)
         self._ledger.closed(self._tag, f"{direction} {how}", stamp)
+
+    def _parties(self) -> list[Tag]:
+        """Whom the end of the connection concerns."""
+        return [self._tag]
 
     def closed(self, detail: str) -> None:
         self._ledger.open.discard(self)
