@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from app.expect import Expectation, differences, missed
@@ -196,7 +197,9 @@ def test_marks_that_are_nearer_than_their_errors_contradict_no_order() -> None:
 def test_a_violation_is_a_difference_unless_it_is_expected() -> None:
     run = told()
     lane = run.lanes[0]
-    wrong = replace(run, lanes=(replace(lane, client=lane.client.step(Input.FAIL, ZERO)), *run.lanes[1:]))
+    wrong = msgspec.structs.replace(
+        run, lanes=(msgspec.structs.replace(lane, client=lane.client.step(Input.FAIL, ZERO)), *run.lanes[1:])
+    )
     assert said(wrong) == ["violations: wanted 0, got 1: grpc client fail in Cancelled"]
     assert said(wrong, whole='violations = ">= 1"') == []
 
