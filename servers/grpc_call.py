@@ -9,6 +9,9 @@ Traps that are stepped around here (grpcio 1.66 to 1.85):
 * A write to a call that is over raises ExecuteBatchError, InternalError, UsageError or asyncio.InvalidStateError.
 * To a handler that reads, a cancel looks like the end of the client's stream: mostly the end comes first, the
   CancelledError after it or never. So a stream is complete only with an end mark of its own.
+* The head is sent together with the first message. When that waits for the client's window and the handler is woken
+  for ``context.abort``, the abort sends the head again, the core refuses it, and the client waits for ever. So the head
+  goes out by itself, and nothing interrupts that.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from probes.schema import Chunk, SlowRequest
-from servers.handler import Told
+from probes.tasks import TaskKeeper
+from servers.handler import Told, undisturbed
 from servers.registry import Who
 from servers.request import NUMBERS, PARAMETERS, Asked, BadRequest, read_asked, read_attribution
 
@@ -42,8 +46,9 @@ class UploadCut(Exception):
 class Call:
     """What a handler may do with its call."""
 
-    def __init__(self, context: Any) -> None:
-        self._context = context
+    def __init__(self, tasks: TaskKeeper, context: Any) -> None:
+        self._tasks, self._context = tasks, context
+        self._opened = False
 
     def who(self, method: str) -> Who:
         run, lane = read_attribution(dict(self._context.invocation_metadata()))
@@ -61,7 +66,24 @@ class Call:
 
     async def write(self, chunk: Any) -> None:
         """Raises what a write to a call that is over raises."""
+        if not self._opened:
+            self._opened = True
+            await self._open()
         await self._context.write(chunk)
+
+    async def _open(self) -> None:
+        task = self._tasks.start(self._send_head(), name="gRPC head")
+        await undisturbed(task)
+        if (error := task.result()) is not None:
+            raise error
+
+    async def _send_head(self) -> Exception | None:
+        try:
+            await self._context.send_initial_metadata(())
+        except _CALL_IS_OVER as error:
+            failed: Exception = error
+            return failed
+        return None
 
     async def abort(self, code: grpc.StatusCode, details: str) -> None:
         """Give the client a status, so that it never waits for ever. Raises AbortError, or CancelledError when the call

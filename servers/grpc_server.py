@@ -20,6 +20,7 @@ from servers.behaviours import Behaviour
 from servers.grpc_call import Call, asked_by, chunk, parse
 from servers.handler import Env, Handler
 from servers.request import Asked, BadRequest
+from servers.strikes import Blow, Strikes
 
 _OPTIONS = (
     # The estimate of the bandwidth would grow the windows to MiBs, and a stream of a few KiB would never wait.
@@ -52,7 +53,7 @@ class GrpcServer:
     # The four shapes ------------------------------------------------------------------------------------
 
     async def unary(self, raw: bytes, context: Any) -> Any:
-        call = Call(context)
+        call = Call(self._env.tasks, context)
         asked = await _asked(call, raw, streams=False)
 
         async def work(handler: Handler) -> str:
@@ -63,7 +64,7 @@ class GrpcServer:
         return chunk(1, asked)
 
     async def server_stream(self, raw: bytes, context: Any) -> None:
-        call = Call(context)
+        call = Call(self._env.tasks, context)
         asked = await _asked(call, raw, streams=True)
 
         async def work(handler: Handler) -> str:
@@ -77,7 +78,7 @@ class GrpcServer:
 
     async def client_stream(self, messages: object, context: Any) -> Any:
         del messages
-        call = Call(context)
+        call = Call(self._env.tasks, context)
         response = Chunk()
 
         async def work(handler: Handler) -> str:
@@ -103,7 +104,7 @@ class GrpcServer:
 
     async def bidi(self, messages: object, context: Any) -> None:
         del messages
-        call = Call(context)
+        call = Call(self._env.tasks, context)
 
         async def work(handler: Handler) -> str:
             handler.at("read #1")
@@ -129,7 +130,24 @@ class GrpcServer:
         self, method: str, call: Call, behaviour: Behaviour, work: Callable[[Handler], Coroutine[Any, Any, str]]
     ) -> None:
         handler = Handler(self._env, call.who(method), behaviour, call.told_by)
-        await call.answer_for(handler.run(lambda: work(handler)))
+        strikes: Strikes = {
+            "abort": lambda blow: handler.interrupt(lambda: self._abort(call, blow)),
+            "stop": self._begin_to_stop,
+        }
+        await call.answer_for(handler.run(lambda: work(handler), strikes))
+
+    # What it does of its own accord ---------------------------------------------------------------------
+
+    async def _abort(self, call: Call, blow: Blow) -> None:
+        blow.say("server abort", "context.abort ABORTED", self._env.sink.clock.now())
+        await call.abort(grpc.StatusCode.ABORTED, "a strike")
+
+    def _begin_to_stop(self, blow: Blow) -> None:
+        self._env.tasks.start(self._stop_for(blow), name="grpc server.stop")
+
+    async def _stop_for(self, blow: Blow) -> None:
+        blow.say("server stop", f"server.stop({blow.grace})", self._env.sink.clock.now())
+        await self._server.stop(blow.grace)
 
 
 async def _asked(call: Call, raw: bytes, *, streams: bool) -> Asked:

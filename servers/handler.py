@@ -20,6 +20,7 @@ from probes.span import Span
 from probes.tasks import TaskKeeper
 from servers.behaviours import Behaviour, Work
 from servers.registry import Registry, Who
+from servers.strikes import Missed, Strikes
 
 T = TypeVar("T")
 HANDLER = "handler"
@@ -61,6 +62,8 @@ class Handler:
         self._running = env.registry.enter(who, now)
         self._span = self._open("server", HANDLER, f"{who.request} from {who.peer}", now)
         self._swallowed = 0
+        self._working: asyncio.Task[Any] | None = None
+        self._instead: Callable[[], Coroutine[Any, Any, None]] | None = None
         self.chunks = self.bytes = 0
 
     def _open(self, layer: Layer, name: str, evidence: str, at: Stamp | None = None) -> Span:
@@ -84,7 +87,16 @@ class Handler:
     async def behave(self, behaviour: Behaviour, work: Work) -> str:
         """From here on live like this, and do ``work``: for a stream whose first message says how."""
         self._behaviour = behaviour
-        return await behaviour.run(self, work)
+        return await behaviour.run(self, lambda: self._do(work))
+
+    def interrupt(self, instead: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Have the handler itself do this, which must raise, instead of going on. It is woken by a cancel that is no
+        client's, in whatever task its behaviour has put the work. Raises Missed."""
+        if self.deserted:
+            raise Missed("its client is gone already")
+        self._instead = instead
+        if self._working is not None:
+            self._working.cancel()
 
     def accepted(self, size: int) -> None:
         """A write of one chunk of ``size`` bytes was accepted: it cannot be taken back."""
@@ -103,11 +115,13 @@ class Handler:
         """What was accepted so far: ``3 chunks, 3072 bytes``."""
         return f"{self.chunks} chunk{'' if self.chunks == 1 else 's'}, {self.bytes} bytes"
 
-    async def run(self, work: Work) -> None:
-        """Do ``work`` and end the span. Raises what ended it, after the cleanup."""
+    async def run(self, work: Work, strikes: Strikes) -> None:
+        """Do ``work`` and end the span. Raises what ended it, after the cleanup. ``strikes``: what its server can do to
+        its client meanwhile."""
         dropped = False
+        self._running.strikes = strikes
         try:
-            done = await self._behaviour.run(self, work)
+            done = await self._behaviour.run(self, lambda: self._do(work))
         except BaseException as error:
             self._ended(error, self.now())
             dropped = isinstance(error, GeneratorExit)
@@ -115,11 +129,23 @@ class Handler:
         else:
             self._span.completed(done)
         finally:
+            self._running.strikes = {}
             if dropped:
                 # A coroutine that is being closed may not await any more.
                 self._leave("dropped: its coroutine was closed")
             else:
                 await self._clean_up()
+
+    async def _do(self, work: Work) -> str:
+        task = self._working = asyncio.current_task()
+        try:
+            return await work()
+        except asyncio.CancelledError:
+            if self._instead is None or task is None or task.uncancel() > 0:
+                # The client's own cancel came as well.
+                raise
+            await self._instead()
+            raise
 
     # What its behaviour says (``servers.behaviours.Stage``) ---------------------------------------------
 
@@ -180,7 +206,7 @@ class Handler:
         begun = self.now()
         task = self.start(cleanup, "cleanup")
         try:
-            await _undisturbed(task)
+            await undisturbed(task)
         finally:
             took = (self.now().t - begun.t) / 1e6
             self._leave(f"finally ran, {_outcome(task)} after {took:.0f} ms")
@@ -203,7 +229,7 @@ class Hold:
         self._span.cleaned_up(evidence, at=at)
 
 
-async def _undisturbed(task: asyncio.Task[None]) -> None:
+async def undisturbed(task: asyncio.Task[Any]) -> None:
     """Wait for the end of ``task`` however often the waiting task is cancelled; such a cancel is raised afterwards."""
     cancel: asyncio.CancelledError | None = None
     while not task.done():

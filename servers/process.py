@@ -1,8 +1,12 @@
 """The servers process: both servers, events out on stdout, commands in on stdin.
 
-Commands, one JSON object a line: ``{"cmd": "handlers"}`` is answered by a Residue event, ``{"cmd": "quit"}`` ends
-the process. So do SIGTERM and the end of file on stdin, which means that the parent is gone. All three end it within a
-second, whatever its handlers do, even one that blocks the loop.
+Commands, one JSON object a line:
+
+* ``{"cmd": "handlers"}`` is answered by a Residue event;
+* ``{"cmd": "strike", "run": 7, "lane": "grpc", "how": "stop", "grace": 0.5}`` has the server act (``servers.strikes``),
+  which is answered by a Signal event, or by a note that says why it could not be; a server that was stopped stays so;
+* ``{"cmd": "quit"}`` ends the process. So do SIGTERM and the end of file on stdin, which means that the parent is gone.
+  All three end it within a second, whatever its handlers do, even one that blocks the loop.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import os
 import select
 import signal
 import threading
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -21,10 +25,12 @@ from probes.events import Listening, Note, Progress, Residue
 from probes.outlet import Outlet, read_lines
 from probes.sink import Sink
 from probes.tasks import TaskKeeper
+from servers.behaviours import LONGEST_S
 from servers.grpc_server import GrpcServer
 from servers.handler import Env
 from servers.http.app import HttpServer
 from servers.registry import Registry
+from servers.strikes import strike
 
 PART = "servers"
 _HOST = "127.0.0.1"
@@ -35,7 +41,13 @@ _LAST_S = 0.9
 
 
 class Command(msgspec.Struct):
+    """``grace``: seconds, for a strike that stops a server."""
+
     cmd: str
+    run: int = 0
+    lane: str = ""
+    how: str = ""
+    grace: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_S)] | None = None
 
 
 class Process:
@@ -83,10 +95,17 @@ class Process:
             return
         if command.cmd == "handlers":
             self._sink.emit(Residue, layer="server", held=self._registry.counts())
+        elif command.cmd == "strike":
+            self._strike(command)
         elif command.cmd == "quit":
             self._over.set()
         else:
-            self._note(f"unknown command {_shown(line)}: handlers and quit are known")
+            self._note(f"unknown command {_shown(line)}: handlers, strike and quit are known")
+
+    def _strike(self, command: Command) -> None:
+        why_not = strike(self._sink, self._registry, command.run, command.lane, command.how, command.grace)
+        if why_not:
+            self._note(why_not)
 
     async def _stop(self) -> None:
         self._http.stop()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from probes.clock import Stamp
 
@@ -31,6 +33,8 @@ class Running:
     left: bool = False
     """Its ``finally`` has run. What it ``holds``, by name, still runs."""
     holds: list[str] = field(default_factory=list)
+    strikes: Mapping[str, Any] = field(default_factory=dict)
+    """What can be done to its client (``servers.strikes``); nothing once its work has ended."""
 
 
 class Registry:
@@ -53,6 +57,13 @@ class Registry:
             del self._running[id(running)]
         if not self._running:
             self._idle.set()
+
+    def newest(self, run: int, lane: str) -> Running | None:
+        """The handler at work for this run and lane that started last."""
+        for running in reversed(self._running.values()):
+            if (running.who.run, running.who.lane) == (run, lane) and running.strikes:
+                return running
+        return None
 
     def counts(self) -> dict[str, int]:
         """How many run, by protocol; zeros are there too."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from servers.http.http2 import Http2
 from servers.http.sniff import Sniff
 from servers.registry import Who
 from servers.request import Asked, BadRequest, read_asked, read_attribution
+from servers.strikes import Blow
 
 _STREAM_HEAD = {"content-type": "application/octet-stream"}
 
@@ -134,6 +136,8 @@ class HttpServer:
         self._connections: set[Connection] = set()
         self._undecided: set[Sniff] = set()
         self._server: asyncio.Server | None = None
+        self._serving = 0
+        self._idle = asyncio.Event()
 
     async def start(self, host: str) -> int:
         """Listen on ``host``; the port."""
@@ -150,8 +154,23 @@ class HttpServer:
         for connection in list(self._connections):
             connection.shutdown()
 
+    def _begin_to_stop(self, blow: Blow) -> None:
+        at = self._env.sink.clock.now()
+        if self._server is not None:
+            self._server.close()
+        self._env.tasks.start(self._stop_after(blow.grace or 0), name="http stop")
+        blow.say("server stop", f"server.close, grace {blow.grace}", at)
+
+    async def _stop_after(self, grace: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._idle.wait()
+        self.stop()
+
     async def serve(self, exchange: Exchange) -> None:
         """Answer one exchange. Whatever happens, its client does not wait for ever."""
+        self._serving += 1
+        self._idle.clear()
         try:
             await self._answer(exchange)
         except Gone:
@@ -159,6 +178,9 @@ class HttpServer:
             pass
         finally:
             exchange.give_up()
+            self._serving -= 1
+            if not self._serving:
+                self._idle.set()
 
     async def _answer(self, exchange: Exchange) -> None:
         request = exchange.request
@@ -174,7 +196,8 @@ class HttpServer:
         run, lane = read_attribution(request.headers)
         who = Who(run, lane, request.protocol, request.peer, f"{request.method} {path}")
         handler = Handler(self._env, who, asked.behaviour, lambda error: _told_by(error, exchange))
-        await handler.run(lambda: route.work(handler, exchange, asked))
+        strikes = {**exchange.strikes(), "stop": self._begin_to_stop}
+        await handler.run(lambda: route.work(handler, exchange, asked), strikes)
 
     async def _inform(self, exchange: Exchange, path: str) -> None:
         if exchange.request.method != "GET":

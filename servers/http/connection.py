@@ -7,11 +7,14 @@ A handler is told once, by ``task.cancel()``, and the connection says how it hea
   3.6), but on the socket that looks like a client that has closed, and the clients under test never half-close.
 * ``RST``: the connection was reset.
 * ``RST_STREAM CANCEL(8)``, ``GOAWAY NO_ERROR(0)``: HTTP/2 only (RFC 9113, 6.4 and 6.8).
+* ``the server's own FIN`` and the like: a strike (``servers.strikes``).
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
@@ -20,9 +23,13 @@ from typing import Any, cast
 
 from probes.clock import Stamp
 from servers.handler import Env, Told
+from servers.strikes import Blow, Missed, Strike, Strikes
 
 BODY_HIGH_WATER = 64 << 10
 """Bytes of a request's body that may wait for the handler before the connection stops reading."""
+_LINGER_S = 1.0
+"""How long a client may go on sending after our FIN: a close with unread bytes would reset the connection, and the
+client could lose what we sent it (RFC 9112, 9.6)."""
 
 
 class Gone(ConnectionError):
@@ -61,6 +68,18 @@ class Exchange(ABC):
         self.told = Told(how, at)
         if self.task is not None:
             self.task.cancel()
+
+    def strikes(self) -> Strikes:
+        """What the server can do to this exchange of its own accord, while its client is there."""
+        return {how: self._if_open(strike) for how, strike in self._connection.strikes().items()}
+
+    def _if_open(self, strike: Strike) -> Strike:
+        def guarded(blow: Blow) -> None:
+            if self.told is not None or self.over:
+                raise Missed("its client is gone already" if self.told else "its response is complete already")
+            strike(blow)
+
+        return guarded
 
     # The request's body ---------------------------------------------------------------------------------
 
@@ -176,6 +195,8 @@ class Connection(asyncio.Protocol, ABC):
         self.peer = ""
         self._writable = asyncio.Event()
         self._writable.set()
+        self.lingering = False
+        """We have sent FIN. What still comes is taken and forgotten."""
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -213,6 +234,37 @@ class Connection(asyncio.Protocol, ABC):
         """Start the exchange's handler."""
         name = f"{exchange.request.method} {exchange.request.target}"
         exchange.task = self.env.tasks.start(self._serve(exchange), name=name)
+
+    def hang_up(self) -> None:
+        """Send FIN after what is written, and give the client a moment to read it."""
+        if not self.transport.can_write_eof():
+            # TLS has no half-close: close_notify, then FIN.
+            self.transport.close()
+            return
+        self.lingering = True
+        self.transport.resume_reading()
+        self.transport.write_eof()
+        asyncio.get_running_loop().call_later(_LINGER_S, self.transport.close)
+
+    def strikes(self) -> Strikes:
+        """What can be done to a connection in the middle of whatever is under way."""
+        return {"fin": self._strike_fin, "rst": self._strike_rst}
+
+    def _strike_fin(self, blow: Blow) -> None:
+        at = self.env.sink.clock.now()
+        how = "write_eof" if self.transport.can_write_eof() else "close"
+        self.tell_all("the server's own FIN", at)
+        self.hang_up()
+        blow.say("server FIN", f"transport.{how}", at)
+
+    def _strike_rst(self, blow: Blow) -> None:
+        at = self.env.sink.clock.now()
+        self.tell_all("the server's own RST", at)
+        # To linger for 0 seconds is to reset at the close (socket(7)).
+        off = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, off)
+        self.transport.abort()
+        blow.say("server RST", "transport.abort", at)
 
     def shutdown(self) -> None:
         """The server ends: tell every handler, and close."""

@@ -12,9 +12,6 @@ from servers.handler import Env
 from servers.http.connection import BODY_HIGH_WATER, Connection, Exchange, Request, Serve
 
 PROTOCOL = "http/1.1"
-_LINGER_S = 1.0
-"""How long a refused client may go on sending: a close with unread bytes would reset the connection, and the
-client could lose the answer (RFC 9112, 9.6)."""
 
 
 class Http1(Connection):
@@ -22,13 +19,12 @@ class Http1(Connection):
         super().__init__(env, serve, open_ones)
         self._h11 = h11.Connection(h11.SERVER)
         self._exchange: Http1Exchange | None = None
-        self._lingering = False
         self._reading_paused = False
 
     # What comes -----------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self._lingering:
+        if self.lingering:
             return
         at = self.env.sink.clock.now()
         self._h11.receive_data(data)
@@ -100,7 +96,7 @@ class Http1(Connection):
             self.send(h11.Response(status_code=error.error_status_hint, headers=headers))
             self.send(h11.Data(data=text))
             self.send(h11.EndOfMessage())
-        self._linger()
+        self.hang_up()
 
     # What goes ------------------------------------------------------------------------------------------
 
@@ -127,7 +123,7 @@ class Http1(Connection):
             # Not from here, in the old handler's task: a pipelined request is nothing of its.
             asyncio.get_running_loop().call_soon(self._take_pipelined)
         elif self.body_is_open:
-            self._linger()
+            self.hang_up()
         else:
             self.transport.close()
 
@@ -136,13 +132,9 @@ class Http1(Connection):
         self._exchange = None
         self.transport.abort()
 
-    def _linger(self) -> None:
-        self._lingering = True
+    def hang_up(self) -> None:
         self._exchange = None
-        if self._reading_paused:
-            self.transport.resume_reading()
-        self.transport.write_eof()
-        asyncio.get_running_loop().call_later(_LINGER_S, self.transport.close)
+        super().hang_up()
 
 
 class Http1Exchange(Exchange):

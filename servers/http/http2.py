@@ -23,6 +23,7 @@ from h2.exceptions import ProtocolError
 from probes.clock import Stamp
 from servers.handler import Env
 from servers.http.connection import Connection, Exchange, Request, Serve
+from servers.strikes import Blow, Strikes
 
 PROTOCOL = "http/2"
 
@@ -53,6 +54,8 @@ class Http2(Connection):
     # What comes -----------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        if self.lingering:
+            return
         at = self.env.sink.clock.now()
         try:
             events = self._h2.receive_data(data)
@@ -77,6 +80,17 @@ class Http2(Connection):
         self._h2.close_connection()
         self.flush()
         self.transport.close()
+
+    def strikes(self) -> Strikes:
+        return {**super().strikes(), "goaway": self._strike_goaway}
+
+    def _strike_goaway(self, blow: Blow) -> None:
+        at = self.env.sink.clock.now()
+        self.tell_all("the server's own GOAWAY NO_ERROR(0)", at)
+        self._h2.close_connection()
+        self.flush()
+        self.hang_up()
+        blow.say("server GOAWAY", "close_connection NO_ERROR", at)
 
     def _request(self, event: RequestReceived, at: Stamp) -> None:
         del at
@@ -140,7 +154,7 @@ class Http2(Connection):
     def flush(self) -> None:
         """Write what h2 has ready."""
         data = self._h2.data_to_send()
-        if data and not self.transport.is_closing():
+        if data and not self.lingering and not self.transport.is_closing():
             self.transport.write(data)
 
 
@@ -150,6 +164,16 @@ class Http2Exchange(Exchange):
     def __init__(self, connection: Http2, h2: H2Connection, stream_id: int, request: Request) -> None:
         super().__init__(connection, request)
         self._http2, self._h2, self.stream_id = connection, h2, stream_id
+
+    def strikes(self) -> Strikes:
+        return {**super().strikes(), "rst_stream": self._if_open(self._strike_rst_stream)}
+
+    def _strike_rst_stream(self, blow: Blow) -> None:
+        at = self._http2.env.sink.clock.now()
+        self._h2.reset_stream(self.stream_id, ErrorCodes.CANCEL)
+        self.tell("the server's own RST_STREAM CANCEL(8)", at)
+        self._http2.closed(self)
+        blow.say("server RST_STREAM", "reset_stream CANCEL(8)", at)
 
     def body_taken(self, credit: int) -> None:
         if self.told is None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from probes.schema import BIDI, CLIENT_STREAM, SERVER_STREAM, UNARY, Chunk, SlowRequest
-from tests.kit.servers_kit import Servers, attribution
+from tests.kit.servers_kit import LIMIT, Servers, attribution
 
 # A window of 64 KiB: a stream of a few KiB would be over before it could be cancelled.
 OPTIONS = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 16_384))
@@ -35,6 +36,12 @@ class Client:
 
     def raw(self, method: str, data: bytes) -> Any:
         return self.channel.unary_unary(method)(data)
+
+
+async def within(answer: Awaitable[Any]) -> Any:
+    """What is answered, within LIMIT seconds: a call without a deadline could wait for ever."""
+    async with asyncio.timeout(LIMIT):
+        return await answer
 
 
 def _stub(make: Any, method: str) -> Any:

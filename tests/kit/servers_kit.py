@@ -31,6 +31,7 @@ from probes.events import (
     Listening,
     Note,
     Residue,
+    Signal,
     SpanCancelled,
     SpanCompleted,
     SpanFailed,
@@ -156,6 +157,14 @@ class Servers:
         assert self.process.stdin is not None
         self.process.stdin.write(line + b"\n")
 
+    def strike(self, run: int, how: str, grace: float | None = None, *, lane: str = LANE) -> None:
+        self.say(json.dumps({"cmd": "strike", "run": run, "lane": lane, "how": how, "grace": grace}).encode())
+
+    async def struck(self, run: int, how: str, grace: float | None = None) -> Signal:
+        """Have the server act against the client of ``run``, and wait until it has."""
+        self.strike(run, how, grace)
+        return (await self.until(lambda: self.of(Signal, run)))[0]
+
     async def handlers(self) -> dict[str, int]:
         """How many handlers run, by protocol."""
         before = len(self.of(Residue))
@@ -245,7 +254,11 @@ class Raw:
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         host, _, port = address.rpartition(":")
-        await asyncio.get_running_loop().sock_connect(sock, (host, int(port)))
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, (host, int(port)))
+        except OSError:
+            sock.close()
+            raise
         return cls(sock)
 
     async def __aenter__(self) -> Raw:

@@ -39,7 +39,7 @@ class Bench:
             await handler.sleep("sleep", 60)
             return ""
 
-        await handler.run(work)
+        await handler.run(work, {})
 
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -104,7 +104,7 @@ async def test_a_cleanup_that_fails_is_told_and_reported(bench: Bench) -> None:
     async def work() -> str:
         return "done"
 
-    await handler.run(work)
+    await handler.run(work, {})
     assert bench.kinds() == [SpanStarted, SpanCompleted, CleanedUp]
     cleaned = bench.events[-1]
     assert isinstance(cleaned, CleanedUp)
@@ -139,7 +139,7 @@ async def test_a_cancel_in_the_same_turn_as_the_works_end_loses_nothing(bench: B
         await end.wait()
         return "done"
 
-    task = bench.tasks.start(handler.run(work), name="life")
+    task = bench.tasks.start(handler.run(work, {}), name="life")
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     end.set()
