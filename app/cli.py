@@ -81,30 +81,80 @@ def console(scenario: str, pg: str | None, record: Path | None, overwrite: bool)
     _need_terminal()
     from app.console import run_console
 
-    run_console(_factory(loaded, pg), loaded.settings, record=record, overwrite=overwrite)
+    run_console(_factory([loaded], pg), loaded.settings, record=record, overwrite=overwrite)
 
 
 @cli.command()
-@click.argument("scenario")
+@click.argument("scenario", required=False)
+@click.option("--all", "everything", is_flag=True, help="Run every scenario that is shipped, on one lab.")
+@click.option("--search", metavar="TEXT", help="With --all: only those in which all these words occur.")
 @click.option("--runs", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="How often.")
+@click.option("--assert", "asserted", is_flag=True, help="Compare with what the scenario expects; 1 on a difference.")
 @_format
 @_record
 @_overwrite
 @_pg
-def run(scenario: str, runs: int, form: str, record: Path | None, overwrite: bool, pg: str | None) -> int:
+def run(
+    scenario: str | None,
+    everything: bool,
+    search: str | None,
+    runs: int,
+    asserted: bool,
+    form: str,
+    record: Path | None,
+    overwrite: bool,
+    pg: str | None,
+) -> int:
     """Run SCENARIO (a name or a .toml file) without a screen; print one result a run."""
-    loaded = _find(scenario)
-    from app.headless import NotReady, run_headless
+    chosen = _chosen(scenario, everything, search)
+    from app.headless import NotReady, printer, run_headless
+    from app.referee import Referee
 
-    work = run_headless(_factory(loaded, pg), loaded.settings, runs=runs, form=form, record=record, overwrite=overwrite)
+    plans = [loaded.settings for loaded in chosen]
+    referee = Referee(chosen, form, one=not everything, say=click.echo)
+    work = run_headless(
+        _factory(chosen, pg),
+        plans,
+        runs=runs,
+        show=(lambda _result: None) if asserted and everything else printer(form),
+        ran=referee.take if asserted else lambda _number, _ran: None,
+        record=record,
+        overwrite=overwrite,
+    )
     try:
         problems = _in_loop(work)
     except NotReady as error:
         raise Failure(str(error), error.status) from None
+    if asserted:
+        problems = [text for text in problems if text not in referee.aborted]
+        referee.end()
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise Failure(f"{problems[0]}{more}", FAILED)
-    return 0
+    return int(asserted and not referee.content)
+
+
+def _chosen(name: str | None, everything: bool, search: str | None) -> list[Loaded]:
+    """What is to be run: one scenario, or all in which ``search`` is found."""
+    if name is not None and everything:
+        raise Failure("name one scenario, or write --all, not both")
+    if search is not None and not everything:
+        raise Failure("--search chooses from --all: write both")
+    if name is not None:
+        return [_find(name)]
+    if not everything:
+        raise Failure("Missing argument 'SCENARIO'.")
+    return _shipped(search)
+
+
+def _shipped(search: str | None) -> list[Loaded]:
+    from app.listing import search as searched
+    from app.paths import scenario_files
+
+    found = searched((_find(name) for name in scenario_files()), search or "")
+    if not found:
+        raise Failure(f"no scenario has {search!r} in its name, its text or its lanes")
+    return found
 
 
 @cli.command()
@@ -182,13 +232,57 @@ def doctor(form: str, pg: str | None) -> int:
 
 
 @cli.command()
-def scenarios() -> None:
-    """List the scenarios that are shipped."""
-    from app.paths import scenario_files
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def check(files: tuple[Path, ...]) -> int:
+    """Check scenario files of your own; say in one line for each what is wrong, where, and what would be right."""
+    from app.scenario import ScenarioError, load
 
-    for name in scenario_files():
-        scenario = _find(name).scenario
-        click.echo(f"{name:<18} {scenario.title}\n{'':<18} {scenario.summary}")
+    status = 0
+    for file in files:
+        try:
+            load(file)
+        except ScenarioError as error:
+            _say(str(error))
+            status = BAD_INPUT
+        else:
+            click.echo(f"{file}: ok")
+    return status
+
+
+@cli.command()
+@click.argument("name", required=False)
+@click.option("--search", metavar="TEXT", help="Only those in which all these words occur.")
+@click.option(
+    "--coverage", is_flag=True, help="Which lane, phase and cause some scenario reaches; 1 when one is missing."
+)
+@_format
+def scenarios(name: str | None, search: str | None, coverage: bool, form: str) -> int:
+    """List the scenarios that are shipped, or show one of them whole."""
+    import json
+
+    from app import listing
+
+    if name is not None and (search is not None or coverage):
+        raise Failure("one scenario is shown whole: --search and --coverage are for the list")
+    if name is not None:
+        loaded = _find(name)
+        click.echo(json.dumps(listing.whole_as_json(loaded)) if form == "json" else listing.whole(loaded))
+        return 0
+    found = _shipped(search)
+    if coverage:
+        return _print_coverage(found, form)
+    click.echo(json.dumps([listing.as_json(each) for each in found]) if form == "json" else listing.table(found))
+    return 0
+
+
+def _print_coverage(found: list[Loaded], form: str) -> int:
+    import json
+
+    from app import coverage
+
+    cells = coverage.cover(found)
+    click.echo(json.dumps(coverage.as_json(cells)) if form == "json" else coverage.table(cells))
+    return FAILED if any(cell.state == coverage.MISSING for cell in cells) else 0
 
 
 def _in_loop(work: Coroutine[Any, Any, T]) -> T:
@@ -207,9 +301,9 @@ def _find(name: str) -> Loaded:
     return find(name)
 
 
-def _factory(loaded: Loaded, dsn: str | None) -> Any:
-    """Makes the process of the lab that runs a scenario: ``make(on_events)``."""
-    return _make_lab(dsn, {loaded.name: loaded.text})
+def _factory(chosen: list[Loaded], dsn: str | None) -> Any:
+    """Makes the process of the lab that runs scenarios: ``make(on_events)``."""
+    return _make_lab(dsn, {loaded.name: loaded.text for loaded in chosen})
 
 
 def _make_lab(dsn: str | None, scenarios: Mapping[str, str] | None = None) -> Any:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from app import commands
 from app.pump import LAB, LabProcess
-from app.results import Results
+from app.results import EndedRuns, result
 from app.settings import RunSettings
 from app.table import table, wants_colour
 from probes.clock import Clock
 from probes.events import Event, PhaseReached, RunEnded, SpanEnded
 from probes.fold import CALL, fold_session
-from probes.state import SessionState
+from probes.state import RunState, SessionState
 
 READY_TIMEOUT = 60.0
 _RUN_EXTRA = 60.0
@@ -36,8 +36,10 @@ class Watch:
     """What a headless run waits for, kept up to date by the lab's events."""
 
     def __init__(self, show: Callable[[dict[str, Any]], None]) -> None:
-        self._results, self._show = Results(), show
+        self._runs, self._show = EndedRuns(), show
         self.session = SessionState()
+        self.last: RunState | None = None
+        """The run that ended last; None before the first, and for one that never started."""
         self._changed = asyncio.Event()
         self._calling: set[str] = set()
         self.ended: RunEnded | None = None
@@ -50,8 +52,9 @@ class Watch:
             self.session = fold_session(self.session, event)
             self.latest = max(self.latest, event.run)
             self._observe(event)
-            if (found := self._results.add(event)) is not None:
-                self._print(found)
+            if (run := self._runs.add(event)) is not None:
+                self.last = run
+                self._print(result(run, self.session.versions))
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -65,7 +68,7 @@ class Watch:
     def expect(self, settings: RunSettings) -> None:
         """A run is about to be fired."""
         self._calling = {plan.lane for plan in settings.lanes}
-        self.ended = None
+        self.ended = self.last = None
 
     def _observe(self, event: Event) -> None:
         if isinstance(event, RunEnded):
@@ -91,21 +94,33 @@ def _call_ended(event: Event) -> bool:
     return isinstance(event, SpanEnded) and event.layer == "caller" and event.name == CALL
 
 
+class Ran(NamedTuple):
+    """What came of one plan: its runs as they ended, why some were aborted, and the lab's versions."""
+
+    runs: tuple[RunState, ...]
+    aborted: tuple[str, ...]
+    versions: Mapping[str, str]
+
+
 class Headless:
-    """``runs`` runs of one scenario, one after the other."""
+    """The runs of one scenario, one after the other."""
 
     def __init__(self, lab: LabProcess, watch: Watch, settings: RunSettings) -> None:
         self._lab, self._watch, self._settings = lab, watch, settings
         self.aborted: list[str] = []
         """Why runs were aborted, one text each."""
 
-    async def run(self, runs: int) -> None:
-        """Raises NotReady."""
-        for number in range(1, runs + 1):
+    async def run(self, runs: int, first: int = 1) -> list[RunState]:
+        """Runs ``first`` and so on; those of them that started, as they ended. Raises NotReady."""
+        ended = []
+        for number in range(first, first + runs):
             await self.one(number)
+            if self._watch.last is not None:
+                ended.append(self._watch.last)
+        return ended
 
     async def one(self, number: int) -> None:
-        """Run ``number``, counted from 1, when the lab is ready. Raises NotReady."""
+        """Run ``number`` of the session, counted from 1, when the lab is ready. Raises NotReady."""
         await self._ready(first=number == 1)
         await self._fire(number)
 
@@ -163,28 +178,38 @@ def printer(form: str) -> Callable[[dict[str, Any]], None]:
     return show
 
 
+Make = Callable[[Callable[[list[Event]], None]], LabProcess]
+"""``make_lab(on_events)`` makes the lab's process."""
+
+
 async def run_headless(
-    make_lab: Callable[[Callable[[list[Event]], None]], LabProcess],
-    settings: RunSettings,
+    make_lab: Make,
+    plans: Sequence[RunSettings],
     *,
     runs: int,
-    form: str,
+    show: Callable[[dict[str, Any]], None],
+    ran: Callable[[int, Ran], None] = lambda _number, _ran: None,
     record: Path | None = None,
     overwrite: bool = False,
 ) -> list[str]:
-    """What went wrong, one text each: runs that were aborted, a recording that ended early.
+    """Each of ``plans``, ``runs`` times, one after the other on one lab. ``show`` gets the result of every run, ``ran``
+    what came of a plan, with its number from 0.
 
-    ``make_lab(on_events)`` makes the lab's process. Raises NotReady, RecordingError, OSError; whatever happens, the
-    lab is gone afterwards.
+    Returns what went wrong, one text each: runs that were aborted, a recording that ended early. Raises NotReady,
+    RecordingError, OSError; whatever happens, the lab is gone afterwards.
     """
-    watch = Watch(printer(form))
+    watch = Watch(show)
     lab = make_lab(watch.take)
-    headless = Headless(lab, watch, settings)
+    aborted: list[str] = []
     try:
         if record is not None:
             lab.start_recording(record, overwrite=overwrite)
         await lab.start()
-        await headless.run(runs)
+        for number, settings in enumerate(plans):
+            headless = Headless(lab, watch, settings)
+            states = await headless.run(runs, first=number * runs + 1)
+            aborted += headless.aborted
+            ran(number, Ran(tuple(states), tuple(headless.aborted), watch.session.versions))
     finally:
         await lab.stop()
-    return [*headless.aborted, *([lab.recording_error] if lab.recording_error else [])]
+    return [*aborted, *([lab.recording_error] if lab.recording_error else [])]

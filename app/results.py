@@ -14,17 +14,14 @@ from probes.state import LaneState, Mark, Moment, RunState
 from probes.verdict import interrupt, leaked, offset, skew, verdict, violations, zombie
 
 
-class Results:
-    """Takes a session's events as they come and gives a run's result when its RunEnded arrives."""
+class EndedRuns:
+    """Takes a session's events as they come and gives a run's state when its RunEnded arrives."""
 
     def __init__(self) -> None:
-        self._versions: Mapping[str, str] = {}
         self._runs: dict[int, RunLog] = {}
 
-    def add(self, event: Event) -> dict[str, Any] | None:
-        """The result of the run that ``event`` ends. None for any other event, and for a run that never started."""
-        if isinstance(event, LabReady):
-            self._versions = event.versions
+    def add(self, event: Event) -> RunState | None:
+        """The run that ``event`` ends. None for any other event, and for a run that never started."""
         if not event.run:
             return None
         log = self._runs.setdefault(event.run, RunLog())
@@ -32,7 +29,21 @@ class Results:
         if not isinstance(event, RunEnded):
             return None
         del self._runs[event.run]
-        return None if log.state.started is None else result(log.state, self._versions)
+        return None if log.state.started is None else log.state
+
+
+class Results:
+    """The same, and gives the run's result."""
+
+    def __init__(self) -> None:
+        self._versions: Mapping[str, str] = {}
+        self._runs = EndedRuns()
+
+    def add(self, event: Event) -> dict[str, Any] | None:
+        if isinstance(event, LabReady):
+            self._versions = event.versions
+        run = self._runs.add(event)
+        return None if run is None else result(run, self._versions)
 
 
 def results(events: Iterable[Event]) -> Iterator[dict[str, Any]]:

@@ -15,10 +15,10 @@ from app.settings import RunSettings
 
 
 class Loaded:
-    """A scenario that was read: its name, the file's text (for a recording's header), and what it says."""
+    """A scenario that was read: its name, the file's text (for a recording's header), what it says, and its path."""
 
-    def __init__(self, name: str, text: str, scenario: Scenario) -> None:
-        self.name, self.text, self.scenario = name, text, scenario
+    def __init__(self, name: str, text: str, scenario: Scenario, source: str = "") -> None:
+        self.name, self.text, self.scenario, self.source = name, text, scenario, source
 
     @property
     def settings(self) -> RunSettings:
@@ -33,7 +33,7 @@ def find(name: str) -> Loaded:
     if name in files:
         return load(files[name])
     near = difflib.get_close_matches(name, files, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(files)}"
+    hint = f"did you mean {near[0]}?" if near else "`cancelloscope scenarios` lists them"
     raise ScenarioError(f"no scenario is called {name!r}: {hint}")
 
 
@@ -45,7 +45,7 @@ def load(path: Path) -> Loaded:
         raise ScenarioError(f"{path}: not UTF-8 text") from None
     except OSError as error:
         raise ScenarioError(f"{path}: {error.strerror or error}") from None
-    return Loaded(path.stem, text, parse(text, str(path)))
+    return Loaded(path.stem, text, parse(text, str(path)), str(path))
 
 
 def parse(text: str, file: str) -> Scenario:

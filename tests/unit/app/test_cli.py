@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from app.cli import main
+from app.paths import scenario_files
 
 COMMAND = [sys.executable, "-P", "-m", "app"]
 
@@ -29,6 +31,13 @@ def run(*args: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
         (["run", "one-scop"], "no scenario is called 'one-scop': did you mean one-scope?"),
         (["one-scop"], "no scenario is called 'one-scop': did you mean one-scope?"),
         (["run"], "Missing argument 'SCENARIO'."),
+        (["run", "one-scope", "--all"], "name one scenario, or write --all, not both"),
+        (["run", "one-scope", "--search", "grpc"], "--search chooses from --all: write both"),
+        (["run", "--all", "--search", "no such words"], "no scenario has 'no such words' in its name, its text or its"),
+        (["scenarios", "--search", "no such words"], "no scenario has 'no such words'"),
+        (["scenarios", "one-scope", "--coverage"], "one scenario is shown whole: --search and --coverage are for the"),
+        (["scenarios", "one-scop"], "no scenario is called 'one-scop': did you mean one-scope?"),
+        (["check"], "Missing argument 'FILE...'"),
         (["run", "one-scope", "--runs", "0"], "Invalid value for '--runs'"),
         (["run", "one-scope", "--format", "xml"], "Invalid value for '--format'"),
         (["run", "one-scope", "--nonsense"], "No such option"),
@@ -55,9 +64,36 @@ def test_the_version_and_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("cancelloscope 0.")
     assert main(["scenarios"]) == 0
     out = capsys.readouterr().out
-    assert "one-scope          One scope, four lanes\n" in out
+    assert f"{'one-scope':<28} One scope, four lanes\n" in out
     assert main(["--help"]) == 0
     assert "replay" in capsys.readouterr().out
+
+
+def test_check_says_one_line_for_each_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = scenario_files()["one-scope"], tmp_path / "bad.toml"
+    bad.write_text("title = 1\n")
+    assert main(["check", str(good)]) == 0
+    assert capsys.readouterr() == (f"{good}: ok\n", "")
+    assert main(["check", str(bad), str(good), str(tmp_path / "gone.toml")]) == 2
+    out, err = capsys.readouterr()
+    assert out == f"{good}: ok\n"
+    first, second = err.splitlines()
+    assert first == f"cancelloscope: {bad}:1: title: input should be a valid string, not 1 (and 2 more)"
+    assert second == f"cancelloscope: {tmp_path}/gone.toml: No such file or directory"
+
+
+def test_scenarios_are_searched_shown_whole_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scenarios", "--search", "statement executing one scope", "--format", "json"]) == 0
+    assert "one-scope" in [each["name"] for each in json.loads(capsys.readouterr().out)]
+    assert main(["scenarios", "one-scope"]) == 0
+    assert capsys.readouterr().out.startswith("one-scope: One scope, four lanes\n")
+    assert main(["scenarios", "one-scope", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "one-scope"
+    status = main(["scenarios", "--coverage", "--format", "json"])
+    cells = json.loads(capsys.readouterr().out)
+    assert status == (1 if cells["totals"]["all"]["missing"] else 0)
+    assert main(["scenarios", "--coverage", "--search", "one-scope"]) == 1
+    assert "missing" in capsys.readouterr().out
 
 
 def test_a_file_that_is_no_recording_and_one_that_was_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

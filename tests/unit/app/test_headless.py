@@ -10,17 +10,19 @@ import psutil
 import pytest
 
 from app.cli import main
-from app.headless import NotReady, run_headless
+from app.headless import NotReady, Ran, printer, run_headless
 from app.pump import LabProcess
 from app.settings import RunSettings
 
 from .conftest import argv, settings
 
 
-async def headless(plan: RunSettings, how: str = "well", runs: int = 1, **fields: object) -> list[str]:
+async def headless(
+    *plans: RunSettings, how: str = "well", runs: int = 1, form: str = "json", **fields: object
+) -> list[str]:
     make = partial(LabProcess, argv=argv(how), header=lambda: {"scenarios": {}})
     try:
-        return await run_headless(make, plan, **{"runs": runs, "form": "json", **fields})  # type: ignore[arg-type]
+        return await run_headless(make, plans, runs=runs, show=printer(form), **fields)  # type: ignore[arg-type]
     finally:
         assert not [child for child in psutil.Process().children() if "scripted_lab" in " ".join(child.cmdline())]
 
@@ -49,7 +51,7 @@ async def test_the_table_is_for_people(capsys: pytest.CaptureFixture[str]) -> No
 
 async def test_a_lab_that_cannot_get_ready_says_which_part() -> None:
     with pytest.raises(NotReady, match=r"^postgresql: no PostgreSQL here: use --pg DSN$") as caught:
-        await headless(settings(), "never-ready")
+        await headless(settings(), how="never-ready")
     assert caught.value.status == 2
 
 
@@ -70,7 +72,7 @@ async def test_an_aborted_run_is_reported() -> None:
 async def test_a_lab_that_is_no_program() -> None:
     make = partial(LabProcess, argv=["/no/such/program"])
     with pytest.raises(FileNotFoundError):
-        await run_headless(make, settings(), runs=1, form="json")
+        await run_headless(make, [settings()], runs=1, show=printer("json"))
 
 
 async def test_an_output_that_is_closed_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,3 +82,26 @@ async def test_an_output_that_is_closed_ends_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("builtins.print", closed)
     with pytest.raises(BrokenPipeError):
         await headless(settings(), runs=1000)
+
+
+async def test_several_scenarios_run_on_one_lab_with_numbers_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    taken: list[tuple[int, Ran]] = []
+    plans = (settings("first"), settings("second"))
+    assert await headless(*plans, runs=2, ran=lambda number, ran: taken.append((number, ran))) == []
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["scenario"], one["run"]) for one in found] == [
+        ("first", 1),
+        ("first", 2),
+        ("second", 3),
+        ("second", 4),
+    ]
+    assert [(number, [run.run for run in ran.runs]) for number, ran in taken] == [(0, [1, 2]), (1, [3, 4])]
+    assert taken[1][1].versions["python"] == "3"
+
+
+async def test_a_scenario_that_kills_the_lab_is_told_and_the_next_one_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    taken: list[Ran] = []
+    assert await headless(settings("die"), settings(), ran=lambda _number, ran: taken.append(ran)) == [
+        "run 1: lab died: SIGKILL"
+    ]
+    assert [(len(ran.runs), len(ran.aborted)) for ran in taken] == [(1, 1), (1, 0)]
