@@ -10,7 +10,7 @@ from typing import Any
 
 from probes.events import Event, LabReady, Layer, RunEnded
 from probes.runlog import RunLog
-from probes.state import LaneState, Mark, Moment, RunState
+from probes.state import LaneState, LinkState, Mark, Moment, RunState
 from probes.verdict import interrupt, leaked, offset, skew, verdict, violations, zombie
 
 
@@ -108,7 +108,13 @@ def _lane(lane: LaneState, now: int) -> dict[str, Any]:
         "zombie": {"ms": round(dead.ns / 1e6, 1), "bytes": dead.size},
         "residue": {name: count for name, count in lane.residue.items() if count},
         "verdict": verdict(lane, now),
+        **({"links": [_link(lane, each) for each in lane.links]} if lane.plan.middleware else {}),
     }
+
+
+def _link(lane: LaneState, link: LinkState) -> dict[str, Any]:
+    at = None if lane.zero is None else _us(link.t - lane.zero.t)
+    return {"link": link.link, "name": link.name, "effect": link.effect, "at_us": at, "evidence": link.evidence}
 
 
 def _wire(lane: LaneState) -> dict[str, Any]:

@@ -81,6 +81,8 @@ def _summary(lane: Mapping[str, Any], colour: bool) -> str:
     ]
     if zombie["ms"]:
         parts.append(f"zombie {zombie['ms']:g} ms, {zombie['bytes']} bytes")
+    if lane.get("links"):
+        parts.append("links: " + ", ".join(f"{shown(link['name'])} {link['effect']}" for link in lane["links"]))
     if lane["residue"]:
         parts.append("left: " + ", ".join(f"{count} {shown(name)}" for name, count in lane["residue"].items()))
     if machine["violations"]:

@@ -142,6 +142,19 @@ class Signal(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSignal(Event):
+    """What one link between caller and client made of a cancel or a deadline that came through it. ``link`` counts
+    from 1, the outermost first; ``effect``: passed, weakened (a deadline was taken off), died (it stays outside or
+    inside), grew (a limit that nobody outside has set)."""
+
+    kind: Literal["link"] = "link"
+    link: int
+    name: str
+    effect: Literal["passed", "weakened", "died", "grew"]
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TeardownStarted(Event):
     """From here on the lab itself closes this lane's client: what the wire shows after this is no answer
     to the cancel."""

@@ -29,6 +29,7 @@ from probes.state import (
     LOG_LINES,
     Chunks,
     LaneState,
+    LinkState,
     Mark,
     Moment,
     PartState,
@@ -431,6 +432,13 @@ def _backend(lane: LaneState, event: ev.BackendState) -> LaneState:
 # --- a lane: the rest ---------------------------------------------------------------------------------
 
 
+def _link(lane: LaneState, event: ev.LinkSignal) -> LaneState:
+    if lane.teardown is not None and event.t >= lane.teardown:
+        # The lab ends what a link let run on: that is no signal of anybody's.
+        return lane
+    return replace(lane, links=(*lane.links, LinkState(event.link, event.name, event.effect, event.t, event.evidence)))
+
+
 def _phase(lane: LaneState, event: ev.PhaseReached) -> LaneState:
     return replace(lane, phase=event.phase, reached=event.t if lane.reached is None else lane.reached)
 
@@ -472,6 +480,7 @@ _LANE_HANDLERS: dict[type[Event], Callable[[LaneState, Any], LaneState]] = {
     ev.FrameSeen: _frame,
     ev.BackendState: _backend,
     ev.PhaseReached: _phase,
+    ev.LinkSignal: _link,
     ev.TeardownStarted: _teardown,
     ev.Residue: _residue,
     ev.DecoderLost: _lost,

@@ -213,6 +213,7 @@ class Runner:
     async def _tear_down_lane(self, lane: Lane) -> None:
         try:
             async with asyncio.timeout(_TEARDOWN_TIMEOUT):
+                await lane.chain.close()
                 await lane.teardown()
         except Exception as error:  # noqa: BLE001 - closing may raise anything; the run goes on to its end
             self._tasks.report(f"teardown of {lane.plan.lane}", error)

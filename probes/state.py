@@ -60,6 +60,16 @@ class Chunks(Struct, frozen=True, gc=False):
     read: int = 0
 
 
+class LinkState(Struct, frozen=True, gc=False):
+    """What a link of the middleware did to a signal, ``t`` ns."""
+
+    link: int
+    name: str
+    effect: str
+    t: int
+    evidence: str
+
+
 class Zero(Struct, frozen=True, gc=False):
     """The trigger of a lane: its t = 0."""
 
@@ -96,6 +106,8 @@ class LaneState(Struct, frozen=True, gc=False):
     """Connections that carried nothing but a CancelRequest."""
     backend: tuple[tuple[int, str, int], ...] = ()
     """PostgreSQL: (t, state, err) of the backend, each change once."""
+    links: tuple[LinkState, ...] = ()
+    """What became of signals at the links between caller and client, in the order of time."""
     swallowed: int = 0
     """Cancels that reached the server's handler, and that it did not act on."""
     teardown: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.paint.canvas import Canvas, Role
+from app.paint.links import EFFECTS
 from app.paint.marks import GLYPHS, ROLES, TRIGGER
 from app.paint.text import ELLIPSIS, fit, plain, width
 from app.paint.units import figure
@@ -65,10 +66,22 @@ def paint_evidence(view: View, columns: int, rows: int) -> Sheet:
         sheet.put(1, 1, TRIGGER, Role.ZERO)
         sheet.put(3, 1, "0", Role.ZERO)
         sheet.write(f"{lane.zero.cause} {lane.zero.detail}".strip(), Role.ZERO)
+    _paint_links(sheet, lane)
     _paint_marks(sheet, lane, view)
     if lane.lost:
         sheet.write(f"the tap's decoder gave up: {lane.lost}", Role.ALERT)
     return sheet
+
+
+def _paint_links(sheet: Sheet, lane: LaneState) -> None:
+    """What the middleware did, the outermost link first."""
+    for each in sorted(lane.links, key=lambda link: (link.link, link.t)):
+        glyph, role = EFFECTS[each.effect]
+        sheet.put(1, sheet.used, glyph, role)
+        if lane.zero is not None:
+            sheet.put(3, sheet.used, figure(each.t - lane.zero.t), role)
+        sheet.put(_LAYER, sheet.used, f"link {each.link}", Role.TEXT)
+        sheet.write(f"{each.name}: {each.effect}: {each.evidence}", role)
 
 
 def _paint_marks(sheet: Sheet, lane: LaneState, view: View) -> None:

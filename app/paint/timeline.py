@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.paint import starting
+from app.paint import links, starting
 from app.paint.axis import Axis
 from app.paint.canvas import Canvas, Role
 from app.paint.marks import TRIGGER
@@ -17,12 +17,27 @@ from probes.events import LAYERS, Layer
 from probes.state import LaneState, RunState
 from probes.verdict import verdict
 
-_FOLDS: tuple[dict[Layer, tuple[Layer, ...]], ...] = (
+Rows = dict[str, tuple[Layer, ...]]
+"""By a row's name the layers that it shows; none for the middleware's."""
+
+_FOLDS: tuple[Rows, ...] = (
     {layer: (layer,) for layer in LAYERS},
     {"client": ("caller", "client"), "wire": ("wire",), "server": ("server",), "resource": ("resource",)},
     {"client": ("caller", "client"), "wire": ("wire",), "server": ("server", "resource")},
 )
 """Which layers share a row when there are fewer rows than layers: no mark is ever left out."""
+
+_LINK_FOLDS: tuple[Rows, ...] = (
+    {"caller": ("caller",), links.ROW: (), **{layer: (layer,) for layer in LAYERS[1:]}},
+    {
+        "client": ("caller", "client"),
+        links.ROW: (),
+        "wire": ("wire",),
+        "server": ("server",),
+        "resource": ("resource",),
+    },
+    _FOLDS[2],
+)
 
 _GUEST_FOLDS = tuple(
     {name: layers for name, layers in rows.items() if name not in ("caller", "client")} for rows in _FOLDS
@@ -33,7 +48,7 @@ _GUEST_FOLDS = tuple(
 class Plan:
     """How the rows are shared out. ``gap``: empty rows between lanes. ``first``, ``count``: the lanes shown."""
 
-    rows: dict[Layer, tuple[Layer, ...]]
+    rows: Rows
     gap: int
     first: int
     count: int
@@ -43,20 +58,27 @@ class Plan:
         return len(self.rows) + self.gap
 
 
-def plan(lanes: int, rows: int, selected: int, *, guests: bool = False) -> Plan:
+def plan(lanes: int, rows: int, selected: int, folds: tuple[Rows, ...] = _FOLDS) -> Plan:
     """The richest plan for ``lanes`` lanes in ``rows`` rows; lanes that do not fit scroll with the selection.
-    ``guests``: there is no client of ours, and no row for one."""
-    full, less, least = _GUEST_FOLDS if guests else _FOLDS
-    for folds, gap in ((full, 2), (full, 1), (full, 0), (less, 0), (least, 0)):
-        if lanes * (len(folds) + gap) - gap <= rows:
-            return Plan(folds, gap, 0, lanes)
+    ``folds``: the rows of a lane, from all of them to the fewest."""
+    full, less, least = folds
+    for each, gap in ((full, 2), (full, 1), (full, 0), (less, 0), (least, 0)):
+        if lanes * (len(each) + gap) - gap <= rows:
+            return Plan(each, gap, 0, lanes)
     count = max(1, rows // len(least))
     return Plan(least, 0, min(max(0, selected - count + 1), max(0, lanes - count)), min(count, lanes))
 
 
+def _folds(run: RunState) -> tuple[Rows, ...]:
+    """Guests have no caller and no client of ours; the middleware has a row where there is any."""
+    if run.lanes and all(lane.guest for lane in run.lanes):
+        return _GUEST_FOLDS
+    return _LINK_FOLDS if links.has_links(run) else _FOLDS
+
+
 def height(view: View) -> int:
     """Rows with which nothing is lost."""
-    return 1 + len(view.run.lanes) * (len(_FOLDS[0]) + 2)
+    return 1 + len(view.run.lanes) * (len(_folds(view.run)[0]) + 2)
 
 
 def axis_of(run: RunState, now: int, left: int, columns: int) -> Axis:
@@ -79,8 +101,7 @@ def paint_timeline(view: View, columns: int, rows: int) -> Canvas:
     names = label_width(columns, view.run)
     axis = axis_of(view.run, view.now, 2 + names + 9, columns - 1)
     _paint_header(canvas, view, axis)
-    guests = bool(view.run.lanes) and all(lane.guest for lane in view.run.lanes)
-    layout = plan(len(view.run.lanes), rows - 1, view.selected, guests=guests)
+    layout = plan(len(view.run.lanes), rows - 1, view.selected, _folds(view.run))
     _paint_grid(canvas, 1, axis)
     canvas.repeat(1)
     y = 1
@@ -129,7 +150,10 @@ def _paint_lane(canvas: Canvas, y: int, view: View, index: int, axis: Axis, layo
         if chosen:
             canvas.put(0, y + line, "▌", Role.SELECTED)
         canvas.put(2 + names, y + line, name, Role.TEXT if chosen else Role.DIM)
-        paint_row(canvas, y + line, lane, layers, axis, view.now, view.run)
+        if layers:
+            paint_row(canvas, y + line, lane, layers, axis, view.now, view.run)
+        else:
+            links.paint_links(canvas, y + line, lane, axis)
     label = fit(f"{index + 1} {plain(lane.name)}", names - 1)
     canvas.put(1, y, label, Role.STRONG)
     _paint_plan(canvas, y + 1, lane, view, names, len(layout.rows) - 1)

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from probes.clock import Stamp
-from probes.events import ChunkReceived, LanePlan, Layer, PhaseReached, Trigger
+from probes.events import ChunkReceived, LanePlan, Layer, LinkSignal, PhaseReached, Trigger
 from probes.fold import CALL
+from probes.middleware import Chain, Effect
 from probes.sink import Sink
 from probes.span import Span
 from probes.tap.proxy import Address, Tap
@@ -67,6 +68,7 @@ class Lane(ABC):
         """Set when the phase is reached, or when the call ended without reaching it."""
         self.over = asyncio.Event()
         """Set when the call has ended."""
+        self.chain = Chain(plan.middleware, self.say)
         self._read = 0
         self._client: Span | None = None
         self._resource: Span | None = None
@@ -234,6 +236,19 @@ class Lane(ABC):
                 PhaseReached, run=self.run, lane=self.plan.lane, phase=self.plan.phase, evidence=evidence
             )
             self.ready.set()
+
+    def say(self, link: int, name: str, effect: Effect, evidence: str) -> None:
+        """A link between caller and client says what it did to a signal."""
+        self.bench.sink.emit(
+            LinkSignal,
+            run=self.run,
+            lane=self.plan.lane,
+            layer="client",
+            link=link,
+            name=name,
+            effect=effect,
+            evidence=evidence,
+        )
 
     def received(self, size: int, n: int = 1) -> None:
         """The caller read ``n`` chunks of ``size`` bytes in all."""
