@@ -388,11 +388,13 @@ class Progress(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listening(Event):
-    """``part`` takes connections: name of the service -> ``host:port``."""
+    """``part`` takes connections: name of the service -> ``host:port``. ``ca``: the certificate (PEM) of the authority
+    that its TLS services are to be trusted by, made for this process alone; no key."""
 
     kind: Literal["listening"] = "listening"
     part: str
     addresses: dict[str, str]
+    ca: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

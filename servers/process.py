@@ -29,6 +29,7 @@ from servers.behaviours import LONGEST_S
 from servers.grpc_server import GrpcServer
 from servers.handler import Env
 from servers.http.app import HttpServer
+from servers.http.tls import make_tls
 from servers.registry import Registry
 from servers.strikes import strike
 
@@ -71,9 +72,14 @@ class Process:
         # Not loop.add_signal_handler: it would wait for a loop that a handler blocks.
         signal.signal(signal.SIGTERM, lambda *_: self._end(loop))
         self._sink.emit(Progress, part=PART, state="starting")
-        grpc, http = await self._grpc.start(_HOST), await self._http.start(_HOST)
-        addresses = {"grpc": f"{_HOST}:{grpc}", "http": f"{_HOST}:{http}"}
-        self._sink.emit(Listening, part=PART, addresses=addresses)
+        tls, ca = make_tls(_HOST)
+        ports = {
+            "grpc": await self._grpc.start(_HOST),
+            "http": await self._http.start(_HOST),
+            "https": await self._http.start(_HOST, tls),
+        }
+        addresses = {name: f"{_HOST}:{port}" for name, port in ports.items()}
+        self._sink.emit(Listening, part=PART, addresses=addresses, ca=ca)
         self._sink.emit(Progress, part=PART, state="ready")
         self._tasks.start(self._obey(), name="commands")
         await self._over.wait()

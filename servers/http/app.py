@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,8 +107,8 @@ def decide(request: Request, path: str, query: str) -> tuple[Route, Asked] | Ref
 def _split(target: str) -> tuple[str, str]:
     """Path and query; the target may be a whole URL (RFC 9112, 3.2.2)."""
     path, _, query = target.partition("?")
-    if path.startswith("http://"):
-        path = "/" + path.removeprefix("http://").partition("/")[2]
+    if path.startswith(("http://", "https://")):
+        path = "/" + path.partition("://")[2].partition("/")[2]
     return path, query
 
 
@@ -129,35 +130,38 @@ def _about() -> str:
 
 
 class HttpServer:
-    """HTTP/1.1 and HTTP/2 on one port."""
+    """HTTP/1.1 and HTTP/2 on one port, and on another one over TLS."""
 
     def __init__(self, env: Env) -> None:
         self._env = env
         self._connections: set[Connection] = set()
         self._undecided: set[Sniff] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._serving = 0
         self._idle = asyncio.Event()
 
-    async def start(self, host: str) -> int:
-        """Listen on ``host``; the port."""
-        self._server = await asyncio.get_running_loop().create_server(self._accept, host, 0)
-        port: int = self._server.sockets[0].getsockname()[1]
+    async def start(self, host: str, tls: ssl.SSLContext | None = None) -> int:
+        """Listen on ``host``, with ``tls`` over TLS; the port."""
+        server = await asyncio.get_running_loop().create_server(self._accept, host, 0, ssl=tls)
+        self._servers.append(server)
+        port: int = server.sockets[0].getsockname()[1]
         return port
 
     def stop(self) -> None:
         """Take no more connections, tell every handler, and close. Does not wait for handlers."""
-        if self._server is not None:
-            self._server.close()
+        self._close()
         for undecided in list(self._undecided):
             undecided.shutdown()
         for connection in list(self._connections):
             connection.shutdown()
 
+    def _close(self) -> None:
+        for server in self._servers:
+            server.close()
+
     def _begin_to_stop(self, blow: Blow) -> None:
         at = self._env.sink.clock.now()
-        if self._server is not None:
-            self._server.close()
+        self._close()
         self._env.tasks.start(self._stop_after(blow.grace or 0), name="http stop")
         blow.say("server stop", f"server.close, grace {blow.grace}", at)
 

@@ -6,6 +6,7 @@ A handler is told once, by ``task.cancel()``, and the connection says how it hea
 * ``FIN``: end of file. A half-close counts as gone: a client may close its sending side and still read (RFC 9293,
   3.6), but on the socket that looks like a client that has closed, and the clients under test never half-close.
 * ``RST``: the connection was reset.
+* ``close_notify``: the end of file over TLS (RFC 8446, 6.1); ``FIN without close_notify`` is a truncation.
 * ``RST_STREAM CANCEL(8)``, ``GOAWAY NO_ERROR(0)``: HTTP/2 only (RFC 9113, 6.4 and 6.8).
 * ``the server's own FIN`` and the like: a strike (``servers.strikes``).
 """
@@ -193,6 +194,7 @@ class Connection(asyncio.Protocol, ABC):
         self.env, self._serve, self._open_ones = env, serve, open_ones
         self._transport: asyncio.Transport | None = None
         self.peer = ""
+        self._eof, self._lost = "FIN", "the end of the connection"
         self._writable = asyncio.Event()
         self._writable.set()
         self.lingering = False
@@ -208,15 +210,18 @@ class Connection(asyncio.Protocol, ABC):
         # None when the client has gone already.
         address = transport.get_extra_info("peername")
         self.peer = f"{address[0]}:{address[1]}" if address else "nowhere"
+        if (tls := transport.get_extra_info("ssl_object")) is not None:
+            self._eof, self._lost = "close_notify", "FIN without close_notify"
+            self.peer += f" over {tls.version()}"
         self._open_ones.add(self)
 
     def eof_received(self) -> bool:
-        self.tell_all("FIN", self.env.sink.clock.now())
+        self.tell_all(self._eof, self.env.sink.clock.now())
         # The transport closes itself: a half-close counts as gone (see above).
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.tell_all(_how(error), self.env.sink.clock.now())
+        self.tell_all(self._lost if error is None else _how(error), self.env.sink.clock.now())
         self._open_ones.discard(self)
         self._writable.set()
 
@@ -276,10 +281,10 @@ class Connection(asyncio.Protocol, ABC):
         """Tell the handlers of all open exchanges."""
 
 
-def _how(error: Exception | None) -> str:
+def _how(error: Exception) -> str:
     if isinstance(error, ConnectionResetError):
         return "RST"
     # EPIPE: a write came after the reset that nobody had read.
     if isinstance(error, BrokenPipeError):
         return "RST (broken pipe)"
-    return "the end of the connection" if error is None else f"the end of the connection ({error})"
+    return f"the end of the connection ({error})"

@@ -1,4 +1,5 @@
-"""Which HTTP a new connection speaks: HTTP/2 by prior knowledge begins with a preface (RFC 9113, 3.4)."""
+"""Which HTTP a new connection speaks: over TLS the one that ALPN chose (RFC 7301); otherwise HTTP/2 by prior knowledge
+begins with a preface (RFC 9113, 3.4)."""
 
 from __future__ import annotations
 
@@ -21,6 +22,10 @@ class Sniff(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
         self._undecided.add(self)
+        tls = transport.get_extra_info("ssl_object")
+        chosen = None if tls is None else tls.selected_alpn_protocol()
+        if chosen is not None:
+            self._hand_over(self._http2() if chosen == "h2" else self._http1())
 
     def data_received(self, data: bytes) -> None:
         self._seen += data
@@ -41,4 +46,5 @@ class Sniff(asyncio.Protocol):
         self._undecided.discard(self)
         self._transport.set_protocol(connection)
         connection.connection_made(self._transport)
-        connection.data_received(self._seen)
+        if self._seen:
+            connection.data_received(self._seen)

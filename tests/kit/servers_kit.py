@@ -82,7 +82,8 @@ class Servers:
         self.events: list[Event] = []
         self.stderr = b""
         self.grpc = ""
-        self.http = ""
+        self.http = self.https = ""
+        self.ca = ""
         self._news = asyncio.Event()
         self._runs = count(1)
 
@@ -216,7 +217,8 @@ async def running(module: str = "servers") -> AsyncIterator[Servers]:
     pipes = [tasks.start(servers.listen(), name="events"), tasks.start(servers.overhear(), name="stderr")]
     try:
         listening = (await servers.until(lambda: servers.of(Listening)))[0]
-        servers.grpc, servers.http = listening.addresses["grpc"], listening.addresses["http"]
+        servers.grpc, servers.http, servers.https = (listening.addresses[name] for name in ("grpc", "http", "https"))
+        servers.ca = listening.ca
         yield servers
     finally:
         assert process.stdin is not None
