@@ -145,7 +145,7 @@ def _mark(lane: LaneState, path: str, wanted: Term) -> Iterator[Difference]:
         wrong = at is None or not wanted.bound.holds(at)
         yield from _if(wrong, lane.name, path, wanted.text, _told(lane, path, marks))
     elif wanted.kind != "present":
-        wrong = (wanted.words in _evidence(marks)) is not (wanted.kind == "contains")
+        wrong = wanted.found_in(_evidence(marks)) is not (wanted.kind == "contains")
         yield from _if(wrong, lane.name, path, wanted.text, _told(lane, path, marks))
 
 

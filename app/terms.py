@@ -1,7 +1,7 @@
 """What ``[expect]`` says of one mark, time or count, read from its text. Pure: no clock, no state.
 
 A bound is an operator and a value: ``<= 50ms``, ``>= 1``. Of a mark one may also say ``present``, ``absent``, a text
-that its evidence contains, or ``not TEXT`` for one that it does not.
+that its evidence contains (``A | B``: one of them), or ``not TEXT`` for one that it does not.
 """
 
 from __future__ import annotations
@@ -45,12 +45,15 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One thing that is said of a mark. ``words`` are those that its evidence contains or lacks."""
+    """One thing that is said of a mark. ``words``: texts of which its evidence contains one, or lacks all."""
 
     kind: Literal["present", "absent", "contains", "lacks", "bound"]
     text: str
-    words: str = ""
+    words: tuple[str, ...] = ()
     bound: Bound | None = None
+
+    def found_in(self, evidence: str) -> bool:
+        return any(text in evidence for text in self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +104,11 @@ def term(text: str) -> Term:
         return Term("absent", plain)
     if plain.startswith(("<", ">", "=")):
         return Term("bound", plain, bound=time_bound(plain))
-    if not plain:
-        raise ValueError('say "present", "absent", a bound like "<= 50ms", or words of the evidence')
-    if plain.startswith("not ") and (words := plain.removeprefix("not ").strip()):
-        return Term("lacks", plain, words)
-    return Term("contains", plain, plain)
+    lacks = plain.startswith("not ")
+    words = tuple(part.strip() for part in plain.removeprefix("not ").split("|"))
+    if not all(words):
+        raise ValueError('say "present", "absent", a bound like "<= 50ms", or words of the evidence like "FIN | RST"')
+    return Term("lacks" if lacks else "contains", plain, words)
 
 
 def relation(text: str) -> Relation:

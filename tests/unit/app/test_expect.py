@@ -74,7 +74,7 @@ def test_a_run_that_is_as_expected_has_no_differences() -> None:
 verdict = "clean"
 caller.done = ["present", "<= 1ms"]
 client.done = ["CancelledError", ">= 10us", "< 1ms"]
-wire.interrupt = ["RST_STREAM CANCEL(8)", "not FIN", "<= 50ms"]
+wire.interrupt = ["RST_STREAM CANCEL(8) | HEADERS 4", "not FIN | GOAWAY", "<= 50ms"]
 server = { done = "at sleep", cleanup = "finally" }
 resource.cleanup = "> 1ms"
 order = ["client.done < wire.interrupt < server.done", "server.cleanup < resource.cleanup"]
@@ -114,6 +114,11 @@ leaked = { tasks = 2, sockets = "absent" }
             'wire.interrupt = "FIN"',
             "grpc wire.interrupt: wanted FIN, got client>server RST_STREAM CANCEL(8) at 0.10 ms",
         ),
+        (
+            'wire.interrupt = "FIN|END"',
+            "grpc wire.interrupt: wanted FIN|END, got client>server RST_STREAM CANCEL(8) at",
+        ),
+        ('client.done = "not x | Canc"', "grpc client.done: wanted not x | Canc, got CancelledError at 0.09 ms"),
         ('client.done = "not Cancelled"', "grpc client.done: wanted not Cancelled, got CancelledError at 0.09 ms"),
         ('client.done = "<= 50us"', "grpc client.done: wanted <= 50us, got CancelledError at 0.09 ms"),
         ('client.done = ">= 50ms"', "grpc client.done: wanted >= 50ms, got CancelledError at 0.09 ms"),

@@ -104,6 +104,7 @@ def test_what_is_said_is_kept() -> None:
         ),
         ('"present", "<= 50ms"', '"absent", "FIN"', 'x.toml:26: lanes.1.expect.client.done: "absent" stands alone'),
         ('"present", "<= 50ms"', '" "', 'x.toml:26: lanes.1.expect.client.done: say "present", "absent", a bound'),
+        ('"present", "<= 50ms"', '"FIN |"', 'x.toml:26: lanes.1.expect.client.done: say "present", "absent", a bound'),
         ("wire.interrupt =", "wire.done =", "x.toml:27: lanes.1.expect.wire.done: unknown key: known are interrupt"),
         (
             "client.done < wire.interrupt",
