@@ -7,11 +7,11 @@ proves nothing either way: it is told by ``missed`` and not compared.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.scenario.expect import OPEN, LaneExpect, RunExpect, split
+from app.scenario.expect import NO_EFFECT, OPEN, LaneExpect, RunExpect, split
 from app.terms import OPERATORS, Bound, Order, Relation, Term
 from probes.state import LaneState, Mark, Moment, RunState
 from probes.units import format_duration
@@ -99,6 +99,8 @@ def _amounts(lane: LaneState, expect: LaneExpect, now: int) -> Iterator[Differen
     for what, count, got in counts:
         if count is not None and not count.holds(got):
             yield Difference(lane.name, what, count.text, str(got))
+    for link, effects in expect.links.items():
+        yield from _link(lane, link, effects)
     yield from _held(lane.name, "residue", expect.residue, lane.residue)
     for relation in expect.chunks:
         yield from _chunks(lane, relation)
@@ -115,6 +117,14 @@ def _held(
         for name, bound in wanted.items():
             got = str(held.get(name, 0))
             yield from _if(not bound.holds(held.get(name, 0)), lane, f"{what} {name}", bound.text, got)
+
+
+def _link(lane: LaneState, link: str, wanted: Sequence[str]) -> Iterator[Difference]:
+    found = [each for each in lane.links if each.name == link]
+    got = {each.effect for each in found} or {NO_EFFECT}
+    if not got.issuperset(wanted):
+        told = ", ".join(f"{each.effect} ({each.evidence})" for each in found)
+        yield Difference(lane.name, f"link {link}", " and ".join(wanted), told or NO_EFFECT)
 
 
 def _chunks(lane: LaneState, relation: Relation) -> Iterator[Difference]:

@@ -133,6 +133,9 @@ MIDDLEWARE: dict[str, tuple[str, str]] = {
 }
 """Links between caller and client: what each takes after a colon, and a line of help."""
 
+EFFECTS = ("passed", "weakened", "died", "grew")
+"""What a link can do to a cancel or a deadline that comes through it."""
+
 FAULTS: dict[str, str] = {
     "freeze": "nothing is read any more: the kernel's buffers fill up",
     "black-hole": "everything is read and thrown away",

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from app.scenario.fields import Misfit, Strict, listed
 from app.terms import Bound, Order, Relation, Term, count_bound, order, relation, term, time_bound
 from probes import verdict
+from probes.catalogue import EFFECTS
 from probes.machine import State
 
 T = TypeVar("T")
@@ -30,6 +31,8 @@ OPEN = "open"
 OUTCOMES = ("completed", "failed", "cancelled", OPEN)
 """How the work of a layer can have ended; ``open`` where it has not."""
 
+NO_EFFECT = "none"
+_EFFECTS = (*EFFECTS, NO_EFFECT)
 _STATES = tuple(state.value for state in State)
 _TEXT = {"type": "string"}
 _COUNT = {"anyOf": [{"type": "integer", "minimum": 0}, _TEXT]}
@@ -120,6 +123,7 @@ Relations = Annotated[tuple[Relation, ...], BeforeValidator(_relations), _one_or
 Orders = Annotated[tuple[Order, ...], BeforeValidator(_orders), _one_or_more(_TEXT)]
 Verdict = Annotated[tuple[str, ...], BeforeValidator(_one_of(verdict.WORDS)), _enum(verdict.WORDS)]
 MachineState = Annotated[tuple[str, ...], BeforeValidator(_one_of(_STATES)), _enum(_STATES)]
+Effects = Annotated[tuple[str, ...], BeforeValidator(_one_of(_EFFECTS)), _enum(_EFFECTS)]
 Outcome = Annotated[tuple[str, ...], BeforeValidator(_one_of(OUTCOMES)), _enum(OUTCOMES)]
 
 
@@ -150,7 +154,8 @@ class Outcomes(Strict):
 
 
 class LaneExpect(Strict):
-    """``[lanes.expect]``: what is not said may be as it likes. Where several words are given one of them must be so."""
+    """``[lanes.expect]``: what is not said may be as it likes. Where several words are given one of them must be
+    so; of a link (by its text in ``middleware``) all of them."""
 
     verdict: Verdict = ()
     caller: DoneAndCleanup = DoneAndCleanup()
@@ -166,6 +171,7 @@ class LaneExpect(Strict):
     residue: Residue | None = None
     chunks: Relations = ()
     swallowed: Count | None = None
+    links: dict[str, Effects] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits(self) -> LaneExpect:

@@ -130,6 +130,10 @@ def _misfits(lane: LaneSpec) -> Iterator[Misfit]:
         yield Misfit(f"unknown behaviour: there are {listed(catalogue.BEHAVIOURS)}", "behaviour")
     for number, link in enumerate(lane.middleware):
         yield from _link(link, number)
+    for text in lane.expect.links:
+        if text not in lane.middleware:
+            there = listed(lane.middleware) or "none"
+            yield Misfit(f"there is no link {text!r} in the middleware: there is {there}", "expect", "links", text)
     yield from _faults(lane)
     yield from _options(lane)
 

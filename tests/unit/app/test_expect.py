@@ -63,7 +63,8 @@ def _begin(story: Story, lane: str, phase_us: float | None) -> None:
 
 def said(run: RunState, lane: str = "", whole: str = "", http: str = "") -> list[str]:
     """The differences of ``run`` from a file with these lines of ``[lanes.expect]`` and of ``[expect]``."""
-    text = f"{HEAD}[expect]\n{whole}\n{GRPC}[lanes.expect]\n{lane}\n{HTTP}[lanes.expect]\n{http}\n"
+    grpc = f'{GRPC}middleware = ["pass", "shield"]\n[lanes.expect]\n{lane}\n'
+    text = f"{HEAD}[expect]\n{whole}\n{grpc}{HTTP}[lanes.expect]\n{http}\n"
     scenario = parse(text, "x.toml")
     expectation = Expectation(scenario.expect, {each.lane: each.expect for each in scenario.lanes})
     return [str(each) for each in differences(run, expectation)]
@@ -245,3 +246,22 @@ def test_a_call_that_failed_on_its_way_says_so() -> None:
         story(ev.SpanStarted, -8, layer=layer, span=1, name=CALL)
         story(ev.SpanFailed, -5, layer=layer, span=1, name=CALL, error="ConnectError")
     assert missed(fold(story.events)) == ["grpc never was in the phase 'mid-stream': its call failed"]
+
+
+@pytest.mark.parametrize(
+    ("links", "says"),
+    [
+        ('{ shield = ["weakened", "died"], pass = "none" }', []),
+        (
+            '{ shield = "passed" }',
+            ["grpc link shield: wanted passed, got weakened (no deadline), died (told, inside not)"],
+        ),
+        ('{ pass = "passed" }', ["grpc link pass: wanted passed, got none"]),
+    ],
+)
+def test_what_became_of_the_signal_at_a_link(links: str, says: list[str]) -> None:
+    story = Story("grpc")
+    story(ev.RunStarted, -9, lane="", scenario="s", title="T", lanes=(plan("grpc"),))
+    for effect, evidence in (("weakened", "no deadline"), ("died", "told, inside not")):
+        story(ev.LinkSignal, 5, link=1, name="shield", effect=effect, evidence=evidence)
+    assert said(fold(story.events), f"links = {links}") == says

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from app.scenario import LaneSpec, ScenarioError, parse
-from probes.catalogue import BEHAVIOURS, FAULTS, MIDDLEWARE, OPTIONS, PROTOCOLS, SHAPES, TIMEOUTS, cells
+from probes.catalogue import BEHAVIOURS, EFFECTS, FAULTS, MIDDLEWARE, OPTIONS, PROTOCOLS, SHAPES, TIMEOUTS, cells
 from probes.events import FaultPlan, LanePlan
+from probes.middleware import Chain, Effect
 from servers import behaviours
 
 HEAD = 'title = "T"\nsummary = "S"\n'
@@ -193,6 +196,14 @@ def test_an_error_names_line_and_remedy(old: str, new: str, says: str) -> None:
             ": lanes.1.faults.1: only a postgres lane has CancelRequests to lose",
         ),
         (
+            'protocol = "http/2"\nphase = "response body"\nmiddleware = ["pass"]\nexpect.links.shield = "died"',
+            "x.toml:7: lanes.1.expect.links.shield: there is no link 'shield' in the middleware: there is pass",
+        ),
+        (
+            'protocol = "http/2"\nphase = "response body"\nmiddleware = ["pass"]\nexpect.links.pass = "lived"',
+            "x.toml:7: lanes.1.expect.links.pass: there is no 'lived': there are passed, weakened, died, grew, none",
+        ),
+        (
             'protocol = "http/2"\nphase = "idle"\ncause = "asyncio.timeout"',
             ": lanes.1.cause: asyncio.timeout cannot come in the phase 'idle': no call is open",
         ),
@@ -238,6 +249,7 @@ def test_the_tables_and_the_models_know_the_same_names() -> None:
     assert set(behaviours.BEHAVIOURS) <= set(BEHAVIOURS)
     assert next(iter(behaviours.BEHAVIOURS)) == next(iter(BEHAVIOURS)) == LaneSpec.model_fields["behaviour"].default
     assert set(OPTIONS) == set(PROTOCOLS)
+    assert get_args(Effect) == EFFECTS
     assert "unary" in SHAPES
     for name in FAULTS:
         more = {"slow": "rate = 1", "cut": 'how = "FIN"', "delay-cancel": 'seconds = "1s"'}.get(name, "")
@@ -247,7 +259,7 @@ def test_the_tables_and_the_models_know_the_same_names() -> None:
         assert fault.kind == name
     links = [_with_argument(name) for name in MIDDLEWARE]
     plan = lane(f'[[lanes]]\nprotocol = "grpc"\nphase = "connecting"\nmiddleware = {links}')
-    assert plan.middleware == tuple(links)
+    assert [link.name.partition(":")[0] for link in Chain(plan.middleware, lambda *_: None).links] == list(MIDDLEWARE)
 
 
 def _with_argument(name: str) -> str:
