@@ -61,6 +61,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "grpc": (
         "task.cancel",
         "task.cancel elsewhere",
+        "break",
         "call.cancel",
         "asyncio.timeout",
         "deadline",
@@ -84,7 +85,8 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "pg_terminate_backend",
     ),
 }
-"""By protocol. ``task.cancel elsewhere``: while the task is suspended outside of grpc's awaits."""
+"""By protocol. ``task.cancel elsewhere``: while the task is suspended outside of grpc's awaits. ``break``: the caller
+leaves its ``async for`` over the chunks. Neither ends the call."""
 
 TIMERS: dict[str, str] = {
     "asyncio.timeout": "asyncio.timeout",
@@ -109,7 +111,7 @@ TIMEOUTS: dict[str, tuple[str, ...]] = {
 }
 """The timeouts that can be set, by protocol, in the clients' own names."""
 
-LASTING: tuple[str, ...] = ("first response", "response headers", "statement executing")
+LASTING: tuple[str, ...] = ("first response", "after the last chunk", "response headers", "statement executing")
 """Phases that last as long as the lane's ``delay``, unless a fault holds the call in them."""
 
 BEHAVIOURS: dict[str, str] = {
@@ -174,6 +176,9 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "wait_for_ready": Option(bool, "the call waits for a connection and does not fail at once"),
         "target": Option(("tap", "dead", "stalled", "black-hole"), "what the channel connects to"),
         "grace": Option(float, "seconds that server stop or channel.close gives to open calls"),
+        "window": Option(("small", "default"), "how far ahead the server may send; by default MiBs"),
+        "keep_call": Option(bool, "the caller keeps its Call object until the teardown"),
+        "stop_reading": Option(bool, "the caller reads no more when it is in its phase"),
     }
     | _ALL_OPTIONS,
     "http/1.1": _HTTP_OPTIONS | _ALL_OPTIONS,
@@ -208,6 +213,17 @@ def why_not(protocol: str, phase: str, cause: str) -> str:
     return _RULES[protocol](phase, cause)
 
 
+def why_no_shape(shape: str, phase: str, cause: str) -> str:
+    """Why a gRPC call of this shape cannot be in this phase or ended by this cause; empty where it can."""
+    if shape == "unary" and phase == "mid-stream":
+        return "a unary call is no stream"
+    if shape == "unary" and phase == "after the last chunk":
+        return "a single response comes together with its status"
+    if cause == "break" and shape != "server stream":
+        return "only a server stream is read in a loop and nothing else"
+    return ""
+
+
 def cells() -> Iterator[tuple[str, str, str, str]]:
     """(protocol, phase, cause, why not) of the whole grid, in the tables' order."""
     for protocol in PROTOCOLS:
@@ -219,6 +235,8 @@ def cells() -> Iterator[tuple[str, str, str, str]]:
 def _grpc(phase: str, cause: str) -> str:
     if phase == "connecting" and cause in ("server abort", "server stop", "server killed"):
         return "no server has the call yet"
+    if cause == "break" and phase != "mid-stream":
+        return "a loop over the chunks is left at a chunk"
     return ""
 
 

@@ -46,7 +46,8 @@ GUESTS = "guests"
 
 INTERRUPTS: dict[str, frozenset[str]] = {
     "tcp": frozenset({"FIN", "RST"}),
-    "http/2": frozenset({"RST_STREAM", "GOAWAY"}),
+    # Not GOAWAY: it announces an end, and the streams that are open go on (RFC 9113 section 6.8).
+    "http/2": frozenset({"RST_STREAM"}),
     "postgres": frozenset({"CancelRequest", "ErrorResponse", "Terminate"}),
     "tls": frozenset({"alert"}),
 }
@@ -180,12 +181,14 @@ def _side(lane: LaneState, layer: Layer, step: Input, event: Event, evidence: st
 
 
 def _signal(lane: LaneState, event: ev.Signal) -> LaneState:
-    if event.layer == "server":
-        # The server acts: its client is told by what comes over the wire, and not before.
-        return lane
     lane = replace(lane, key_ns=event.key_ns)
+    if event.layer not in ("caller", "client"):
+        # The server acts: its client is told by what comes over the wire, and not before. A process that is killed is
+        # never told.
+        return lane
     if event.layer == "caller":
-        lane = _mark(lane, "caller", Moment.DONE, event, f"{event.how}(), {event.cause}")
+        how = event.how if " " in event.how else f"{event.how}()"
+        lane = _mark(lane, "caller", Moment.DONE, event, f"{how}, {event.cause}")
     return _client(lane, Input.CANCEL, event, evidence=f"{event.how}, {event.cause}")
 
 
@@ -451,6 +454,19 @@ def _residue(lane: LaneState, event: ev.Residue) -> LaneState:
     return replace(lane, residue={**lane.residue, **event.held})
 
 
+def _child_died(lane: LaneState, event: ev.ChildDied) -> LaneState:
+    """A process that this lane has for itself, its client's or its servers', ended without ending its spans."""
+    rows: tuple[Layer, ...] = ("caller", "client") if event.child == "client" else ("server",)
+    open_rows = [layer for layer in rows if lane.layer(layer).started and not lane.layer(layer).ended]
+    for layer in open_rows:
+        lane = _with(lane, layer, ended=event.t, outcome="killed", open=0)
+        lane = _side(lane, layer, Input.FAIL, event, f"its process died: {event.status}")
+    if "server" in open_rows:
+        # Its last words may have been lost with it.
+        lane = replace(lane, chunks=replace(lane.chunks, accepted=None))
+    return lane
+
+
 def _lost(lane: LaneState, event: ev.DecoderLost) -> LaneState:
     return replace(lane, lost=f"{event.direction} {event.reason}")
 
@@ -484,6 +500,7 @@ _LANE_HANDLERS: dict[type[Event], Callable[[LaneState, Any], LaneState]] = {
     ev.TeardownStarted: _teardown,
     ev.Residue: _residue,
     ev.DecoderLost: _lost,
+    ev.ChildDied: _child_died,
 }
 
 

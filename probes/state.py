@@ -40,7 +40,7 @@ class LayerState(Struct, frozen=True, gc=False):
     started: int | None = None
     ended: int | None = None
     outcome: str = ""
-    """``completed``, ``failed``, ``cancelled``, or empty while it runs."""
+    """``completed``, ``failed``, ``cancelled``, ``killed`` (its process died), or empty while it runs."""
     marks: tuple[Mark, ...] = ()
     open: int = 0
     """Spans of the row that have begun and are not cleaned up."""

@@ -64,7 +64,7 @@ def zombie(lane: LaneState, now: int) -> Zombie:
     caller's Done on.
     """
     left, row = lane.left, lane.layer("server")
-    if left is None or row.started is None:
+    if left is None or row.started is None or row.outcome == "killed":
         return Zombie()
     if row.first(Moment.DONE) is not None and not lane.swallowed:
         return Zombie()

@@ -1,4 +1,5 @@
-"""``python -P -m servers``: the gRPC and HTTP servers in a process of their own (``servers.process``)."""
+"""``python -P -m servers [NAME]``: the gRPC and HTTP servers in a process of their own (``servers.process``), which is
+called ``NAME`` as the source of its events."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def main() -> int:
     watch_stdin()
 
     async def serve() -> None:
-        await Process().run()
+        await Process(*sys.argv[1:2]).run()
 
     uvloop.run(serve())
     return 0

@@ -54,9 +54,9 @@ class Command(msgspec.Struct):
 class Process:
     """What runs in this process. Used once."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = PART) -> None:
         self._outlet = Outlet()
-        self._sink = Sink(PART, self._outlet.write)
+        self._sink = Sink(name, self._outlet.write)
         self._outlet.sink = self._sink
         self._tasks = TaskKeeper(self._failed)
         self._registry = Registry()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from app import commands
 from app.lab.calibrate import calibrate
 from app.lab.guests import GuestHouse
 from app.lab.lag import LagMeter
+from app.lab.own import OwnServers
 from app.lab.servers import ServersProcess
 from app.lab.workbench import LaneError, Workbench
 from probes.catalogue import PROTOCOLS
@@ -22,6 +24,7 @@ from probes.residue import held_here
 from probes.runner import Runner, RunPlan
 from probes.sink import Sink
 from probes.tap.proxy import Address
+from probes.tap.seen import Tag
 from probes.tasks import TaskKeeper
 from servers.postgres import EmbeddedPostgres, ExternalPostgres, PgAddress, PgError
 
@@ -42,7 +45,7 @@ class Lab:
         self._servers = ServersProcess(self.sink, outlet, self.tasks, self._servers_died)
         self._postgres = self._make_postgres()
         self._login: PgAddress | None = None
-        self._bench = Workbench(self.sink, self.tasks, self._servers)
+        self._bench = Workbench(self.sink, self.tasks, self._servers, partial(self._own_servers, outlet))
         self._lag = LagMeter(self.sink)
         self._runner: Runner | None = None
         self._run = 0
@@ -53,6 +56,9 @@ class Lab:
         self._mending: dict[str, asyncio.Task[None]] = {}
         self._ready = False
         self._guests: GuestHouse | None = None
+
+    def _own_servers(self, outlet: Outlet, whose: Tag) -> OwnServers:
+        return OwnServers(self.sink, outlet, self.tasks, self._servers.handlers, whose)
 
     def _make_postgres(self) -> EmbeddedPostgres | ExternalPostgres:
         if dsn := os.environ.get(DSN_VARIABLE):

@@ -1,4 +1,7 @@
-"""The servers process as the lab's child: started, listened to, and started again when it dies."""
+"""The servers process as the lab's child: started, listened to, and started again when it dies.
+
+There is one for the session. A lane whose cause stops or kills its server gets one of its own (``app.lab.own``).
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,16 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from app.lab.handlers import Handlers
 from probes.codec import CodecError, decode, encode
-from probes.events import ChildDied, ChildSaid, ChildStarted, Event, Listening, Note, Residue
+from probes.events import ChildDied, ChildSaid, ChildStarted, Event, Listening, Note, Progress, Residue
 from probes.outlet import Outlet
 from probes.sink import Sink
+from probes.tap.seen import Tag
 from probes.tasks import TaskKeeper
 
 NAME = "servers"
@@ -24,15 +29,34 @@ _START_TIMEOUT = 15.0
 _BARRIER_TIMEOUT = 1.0
 
 
-class ServersProcess:
-    """Its event lines pass on as they are; ``handlers`` follows them."""
+_OWN_LIFE = (Progress, Listening)
+"""What a process says of itself and not of a run."""
 
-    def __init__(self, sink: Sink, outlet: Outlet, tasks: TaskKeeper, on_death: Callable[[str], None]) -> None:
+
+class ServersProcess:
+    """Its event lines pass on as they are; ``handlers`` follows them.
+
+    One that belongs to a lane has a ``whose``: its life and death are told as events of that run and lane, and what it
+    says of itself is not passed on, because it is no part of the lab.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        outlet: Outlet,
+        tasks: TaskKeeper,
+        on_death: Callable[[str], None],
+        handlers: Handlers | None = None,
+        whose: Tag | None = None,
+    ) -> None:
         self._sink, self._outlet, self._tasks, self._on_death = sink, outlet, tasks, on_death
-        self.handlers = Handlers()
+        self.handlers = handlers or Handlers()
+        self._whose = whose
+        self._head: dict[str, Any] = {} if whose is None else {"run": whose.run, "lane": whose.lane}
         self._process: Process | None = None
         self._listening: asyncio.Future[dict[str, str]] | None = None
         self._heard: asyncio.Future[None] | None = None
+        self._listener: asyncio.Task[None] | None = None
         self._stopping = False
         self.attribute: Callable[[Event], Event] = lambda event: event
         """Gives what is said of an outside client's handler the run and the lane of its guest."""
@@ -45,10 +69,10 @@ class ServersProcess:
         loop = asyncio.get_running_loop()
         self._listening = loop.create_future()
         self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "servers", stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=_LINE_LIMIT
+            *self._command(), stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=_LINE_LIMIT
         )
-        self._sink.emit(ChildStarted, child=NAME, pid=process.pid)
-        self._tasks.start(self._listen(process), name="servers: events")
+        self._sink.emit(ChildStarted, child=NAME, pid=process.pid, **self._head)
+        self._listener = self._tasks.start(self._listen(process), name="servers: events")
         self._tasks.start(self._overhear(process), name="servers: stderr")
         try:
             async with asyncio.timeout(_START_TIMEOUT):
@@ -56,11 +80,20 @@ class ServersProcess:
         except TimeoutError:
             raise RuntimeError(f"the servers process did not come up within {_START_TIMEOUT:g} s") from None
 
+    def _command(self) -> list[str]:
+        # Spans are numbered by each process, so in a run each needs a name of its own.
+        name = [] if self._whose is None else [f"{NAME} {self._whose.run} {self._whose.lane}"]
+        return [sys.executable, "-P", "-m", "servers", *name]
+
     def strike(self, run: int, lane: str, how: str, grace: float | None = None) -> None:
         """Have the server side of a lane act (``servers.process``). A process that is gone does nothing."""
         if self._process is not None and self._process.stdin is not None and self._process.returncode is None:
             command = {"cmd": "strike", "run": run, "lane": lane, "how": how, "grace": grace}
             self._process.stdin.write(msgspec.json.encode(command) + b"\n")
+
+    async def entered(self, run: int, lane: str) -> None:
+        """Return when a handler of this run and lane runs."""
+        await self.handlers.entered(run, lane)
 
     async def barrier(self) -> None:
         """Return when everything that the process has said so far has been heard (bounded)."""
@@ -72,9 +105,19 @@ class ServersProcess:
             async with asyncio.timeout(_BARRIER_TIMEOUT):
                 await self._heard
 
+    def kill(self) -> None:
+        """End it by SIGKILL: a death like any other."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
     async def stop(self) -> None:
-        """End of file on its stdin ends it; it gets two seconds."""
+        """End of file on its stdin ends it; it gets two seconds. When this returns all that it said has been heard."""
         self._stopping = True
+        await self._end()
+        if self._listener is not None:
+            await self._listener
+
+    async def _end(self) -> None:
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -100,7 +143,8 @@ class ServersProcess:
             self._sink.emit(Note, text=f"{NAME} said what is no event: {error}")
             return
         found = self.attribute(event)
-        self._outlet.write_line(line if found is event else encode(found))
+        if self._whose is None or not isinstance(event, _OWN_LIFE):
+            self._outlet.write_line(line if found is event else encode(found))
         self.handlers.observe(found)
         if isinstance(event, Listening) and self._listening is not None and not self._listening.done():
             self._listening.set_result(event.addresses)
@@ -115,15 +159,16 @@ class ServersProcess:
     async def _overhear(self, process: Process) -> None:
         assert process.stderr is not None
         while line := await process.stderr.readline():
-            self._sink.emit(ChildSaid, child=NAME, text=line.decode("utf-8", "replace").rstrip())
+            text = line.decode("utf-8", "replace").rstrip()
+            self._sink.emit(ChildSaid, child=NAME, text=text, **self._head)
 
     def _died(self, process: Process, code: int) -> None:
-        self.handlers.clear()
+        self.handlers.clear(self._whose)
         self.running = {}
         if self._stopping:
             return
         status = exit_status(code)
-        self._sink.emit(ChildDied, child=NAME, pid=process.pid, status=status)
+        self._sink.emit(ChildDied, child=NAME, pid=process.pid, status=status, **self._head)
         if self._listening is not None and not self._listening.done():
             self._listening.set_exception(RuntimeError(f"the servers process ended at its start: {status}"))
         else:

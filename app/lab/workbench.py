@@ -5,18 +5,21 @@ A lane that was used once keeps its tap and its address for the session; a run m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.lab.own import OwnServers, needs_own_servers
 from probes.catalogue import PROTOCOLS
 from probes.events import LanePlan
 from probes.lanes.base import Bench, Lane, ServersLink
-from probes.lanes.grpc import GrpcSession
+from probes.lanes.grpc import GrpcLane, GrpcSession
 from probes.lanes.http import HttpSession
 from probes.lanes.postgres import Login, PostgresSession
 from probes.sink import Sink
 from probes.tap.decode import http_conversation, postgres_conversation
 from probes.tap.proxy import Address, Tap
+from probes.tap.seen import Tag
 from probes.tap.witness import Ledger
 from probes.tasks import TaskKeeper
 
@@ -60,11 +63,18 @@ DEFAULTS = tuple(place_of(LanePlan(lane=name, protocol=name, phase="")) for name
 """The lanes that are there before anybody asks for one."""
 
 
+MakeHouse = Callable[[Tag], OwnServers]
+"""Makes the servers of one lane of one run."""
+
+_NOWHERE = ("127.0.0.1", 0)
+"""Where a tap leads whose servers are still to come."""
+
+
 class Workbench:
     """Leads each lane's tap to its server, wherever that is after a restart; the taps' addresses stay."""
 
-    def __init__(self, sink: Sink, tasks: TaskKeeper, servers: ServersLink) -> None:
-        self._sink, self._tasks, self._servers = sink, tasks, servers
+    def __init__(self, sink: Sink, tasks: TaskKeeper, servers: ServersLink, make_house: MakeHouse) -> None:
+        self._sink, self._tasks, self._servers, self._make_house = sink, tasks, servers, make_house
         self._upstreams: dict[str, Address] = {}
         self._login: Login | None = None
         self._benches: dict[Place, Bench] = {}
@@ -103,6 +113,8 @@ class Workbench:
 
         Raises LaneError.
         """
+        if needs_own_servers(plan):
+            return self._housed(run, plan)
         place = place_of(plan)
         if place not in self._sessions:
             await self._open_first(place)
@@ -110,6 +122,15 @@ class Workbench:
         await session.warm(plan)
         self._benches[place].ledger.expect(run, plan.lane)
         return session.lane(run, plan)
+
+    def _housed(self, run: int, plan: LanePlan) -> Lane:
+        """A lane with servers, a tap and a channel of its own, which it opens and closes by itself."""
+        whose = Tag(run, plan.lane)
+        ledger = Ledger(self._sink, plan.lane, http_conversation)
+        ledger.expect(run, plan.lane)
+        tap = Tap(ledger.witness, _NOWHERE, self._sink.clock)
+        house = self._make_house(whose)
+        return GrpcLane(Bench(self._sink, tap.start(), ledger, tap, self._tasks, house), run, plan, house=house)
 
     async def held(self) -> dict[str, int]:
         """Connections through the taps, and what the sessions know of the far side."""

@@ -28,7 +28,7 @@ MARKS: tuple[str, ...] = (
 """Every mark that a lane can have: layer and moment."""
 
 OPEN = "open"
-OUTCOMES = ("completed", "failed", "cancelled", OPEN)
+OUTCOMES = ("completed", "failed", "cancelled", "killed", OPEN)
 """How the work of a layer can have ended; ``open`` where it has not."""
 
 NO_EFFECT = "none"

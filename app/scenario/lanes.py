@@ -105,7 +105,7 @@ class LaneSpec(Strict):
             phase=self.phase,
             cause=self.cause,
             behaviour=self.behaviour,
-            shape=self.shape or ("server stream" if self.protocol == "grpc" else ""),
+            shape=_grpc_shape(self) if self.protocol == "grpc" else "",
             tls=self.tls,
             after=self.after,
             delay=self.delay,
@@ -155,12 +155,16 @@ def _shape_and_tls(lane: LaneSpec) -> Iterator[Misfit]:
         yield Misfit("only a grpc lane has a shape", "shape")
     elif lane.shape is not None and lane.shape not in catalogue.SHAPES:
         yield Misfit(f"there is no shape {lane.shape!r}: there are {listed(catalogue.SHAPES)}", "shape")
-    elif lane.shape == "unary" and lane.phase == "mid-stream":
-        yield Misfit("a unary call is no stream: it has no phase 'mid-stream'", "shape")
+    elif lane.protocol == "grpc" and (why := catalogue.why_no_shape(_grpc_shape(lane), lane.phase, lane.cause)):
+        yield Misfit(why, "shape")
     if lane.tls and not lane.protocol.startswith("http/"):
         yield Misfit("only HTTP lanes have tls", "tls")
     elif lane.phase == "TLS handshake" and not lane.tls:
         yield Misfit("the phase 'TLS handshake' needs tls = true", "phase")
+
+
+def _grpc_shape(lane: LaneSpec) -> str:
+    return lane.shape or "server stream"
 
 
 def _timeouts(lane: LaneSpec) -> Iterator[Misfit]:

@@ -39,6 +39,9 @@ class ServersLink(Protocol):
     def strike(self, run: int, lane: str, how: str, grace: float | None = None) -> None:
         """Have the server side of a lane act, by one of the hows of ``servers.process``."""
 
+    async def entered(self, run: int, lane: str) -> None:
+        """Return when a handler of this run and lane runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bench:
@@ -54,7 +57,8 @@ class Bench:
 
 
 Blow = Callable[[], Layer]
-"""Carries out a cause now, without waiting; returns the layer that was told by that."""
+"""Carries out a cause now, without waiting; returns the layer that was told by that, empty where nobody was: a process
+that is killed never hears of it."""
 
 
 class Lane(ABC):
@@ -74,6 +78,8 @@ class Lane(ABC):
         self._resource: Span | None = None
         self._gave_up: Stamp | None = None
         """When the library gave up."""
+        self._fired: Stamp | None = None
+        """When the timer of asyncio.timeout fired."""
         self._unsent = False
         """The call ended before its request was on the wire."""
 
@@ -150,19 +156,30 @@ class Lane(ABC):
     async def _limited(self) -> None:
         """The call under its own asyncio.timeout, if it has one."""
         limit = self.timeout("asyncio.timeout")
+        if limit is None:
+            await self._call()
+            return
         since = self.bench.sink.clock.now()
+        # In front of asyncio's own, which is set next: what that brings about may be on the wire before it raises.
+        timer = asyncio.get_running_loop().call_later(limit, self._timer_fires)
         try:
             async with asyncio.timeout(limit) as scope:
                 await self._call()
         except TimeoutError:
-            if scope.expired() and limit is not None:
+            if scope.expired():
                 self.triggered("asyncio.timeout", due(since, limit))
             raise
+        finally:
+            timer.cancel()
+
+    def _timer_fires(self) -> None:
+        self._fired = self.bench.sink.clock.now()
 
     def triggered(self, cause: str, at: Stamp) -> None:
         """This lane's own timer, due ``at``, was its trigger. What it brought about cannot be older than it: a timer
         that fired early was due when that came."""
-        signs = [stamp.t for stamp in (self._gave_up, self.bench.ledger.closed_at) if stamp is not None]
+        stamps = (self._fired, self._gave_up, self.bench.ledger.closed_at)
+        signs = [stamp.t for stamp in stamps if stamp is not None]
         t = min([at.t, *(sign for sign in signs if sign >= at.t - TIMER_ERR_NS)])
         self.bench.sink.emit(Trigger, at=Stamp(t, at.err), run=self.run, lane=self.plan.lane, cause=cause)
 

@@ -32,6 +32,9 @@ class NoServers:
     def strike(self, run: int, lane: str, how: str, grace: float | None = None) -> None:
         raise AssertionError(f"{lane} of run {run} wants the servers to {how}, {grace}")
 
+    async def entered(self, run: int, lane: str) -> None:
+        raise AssertionError(f"{lane} of run {run} waits for a handler")
+
 
 class Workshop:
     """``bench`` for lanes, and what was said on it."""
