@@ -26,6 +26,8 @@ def main() -> int:
 
     async def serve() -> None:
         await Process(*sys.argv[1:2]).run()
+        # Everything is said. To end the loop in order would be to wait for whatever does not want to end.
+        os._exit(0)
 
     uvloop.run(serve())
     return 0

@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from probes.schema import BIDI, CLIENT_STREAM, SERVER_STREAM, SERVICE, UNARY, Chunk
 from servers.behaviours import Behaviour
 from servers.grpc_call import Call, asked_by, chunk, parse
-from servers.handler import Env, Handler
+from servers.handler import Env, Handler, linger
 from servers.request import Asked, BadRequest
 from servers.strikes import Blow, Strikes
 
@@ -71,7 +71,7 @@ class GrpcServer:
             await handler.sleep("sleep before first chunk", asked.delay)
             for number in range(1, asked.chunks + 1):
                 await _write(handler, call, number, asked)
-            await handler.linger(asked.linger)
+            await linger(handler, asked.linger)
             return handler.summary
 
         await self._run(SERVER_STREAM, call, asked.behaviour, work)
@@ -121,7 +121,7 @@ class GrpcServer:
                 handler.at(f"read #{number}")
                 message = await call.read()
                 await _write(handler, call, number, asked)
-            await handler.linger(asked.linger)
+            await linger(handler, asked.linger)
             return handler.summary
 
         await self._run(BIDI, call, Behaviour(), work)

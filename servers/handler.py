@@ -79,11 +79,6 @@ class Handler:
         self.at(label)
         await self._behaviour.sleep(self, seconds)
 
-    async def linger(self, seconds: float) -> None:
-        """All chunks are sent: wait before the response ends."""
-        if seconds:
-            await self.sleep("sleep after the last chunk", seconds)
-
     async def behave(self, behaviour: Behaviour, work: Work) -> str:
         """From here on live like this, and do ``work``: for a stream whose first message says how."""
         self._behaviour = behaviour
@@ -177,25 +172,21 @@ class Handler:
             name=HANDLER,
             error=type(error).__name__,
             n=self._swallowed,
-            evidence=self._words(error, told),
+            evidence=_words(self._running.at, error, told),
         )
 
     def explain(self, error: BaseException) -> str:
-        return self._words(error, self._told_by(error))
+        return _words(self._running.at, error, self._told_by(error))
 
     # How it ends ----------------------------------------------------------------------------------------
 
     def _ended(self, error: BaseException, now: Stamp) -> None:
         told = _CLOSED if isinstance(error, GeneratorExit) else self._told_by(error)
-        words = self._words(error, told)
+        words = _words(self._running.at, error, told)
         if told is None:
             self._span.failed(error, words, at=now)
         else:
             self._span.cancelled(error, words, at=told.at or now)
-
-    def _words(self, error: BaseException, told: Told | None) -> str:
-        where = f"at {self._running.at}"
-        return f"{where}{_first_line(error)}" if told is None else f"{where}, told by {told.how}"
 
     async def _clean_up(self) -> None:
         cleanup = self._behaviour.cleanup()
@@ -227,6 +218,16 @@ class Hold:
         """It has ended. Raises SpanError when called twice."""
         self._handler.let_go(self._span.name)
         self._span.cleaned_up(evidence, at=at)
+
+
+async def linger(handler: Handler, seconds: float) -> None:
+    """All chunks are sent: wait before the response ends."""
+    if seconds:
+        await handler.sleep("sleep after the last chunk", seconds)
+
+
+def _words(at: str, error: BaseException, told: Told | None) -> str:
+    return f"at {at}{_first_line(error)}" if told is None else f"at {at}, told by {told.how}"
 
 
 async def undisturbed(task: asyncio.Task[Any]) -> None:

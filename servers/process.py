@@ -1,4 +1,4 @@
-"""The servers process: both servers, events out on stdout, commands in on stdin.
+"""The servers process: all servers, events out on stdout, commands in on stdin.
 
 Commands, one JSON object a line:
 
@@ -29,6 +29,7 @@ from servers.behaviours import LONGEST_S
 from servers.grpc_server import GrpcServer
 from servers.handler import Env
 from servers.http.app import HttpServer
+from servers.http.hypercorn_server import HypercornServer
 from servers.http.tls import make_tls
 from servers.registry import Registry
 from servers.strikes import strike
@@ -63,6 +64,7 @@ class Process:
         env = Env(self._sink, self._registry, self._tasks)
         self._grpc = GrpcServer(env)
         self._http = HttpServer(env)
+        self._hypercorn = HypercornServer(env)
         self._over = asyncio.Event()
 
     async def run(self) -> None:
@@ -77,6 +79,7 @@ class Process:
             "grpc": await self._grpc.start(_HOST),
             "http": await self._http.start(_HOST),
             "https": await self._http.start(_HOST, tls),
+            "hypercorn": self._hypercorn.start(_HOST),
         }
         addresses = {name: f"{_HOST}:{port}" for name, port in ports.items()}
         self._sink.emit(Listening, part=PART, addresses=addresses, ca=ca)
@@ -115,6 +118,7 @@ class Process:
 
     async def _stop(self) -> None:
         self._http.stop()
+        self._hypercorn.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_S):
                 await self._grpc.stop()
@@ -135,6 +139,9 @@ class Process:
 
     def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         del loop
+        if isinstance(context.get("exception"), asyncio.CancelledError):
+            # Python 3.11 reports a stream's connection whose task was cancelled, which hypercorn does when it stops.
+            return
         self._note(f"{context.get('message')}: {context.get('exception')!r}")
 
     def _note(self, text: str) -> None:

@@ -1,132 +1,20 @@
-"""What the HTTP server answers: one table of routes, decided in plain code, carried out by an exchange."""
+"""The HTTP server of our own: no framework between socket and handler, and a handler that is really cancelled."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import parse_qsl
 
-from servers.behaviours import BEHAVIOURS
 from servers.handler import Env, Handler, Told
-from servers.http.connection import Connection, Exchange, Gone, Request
+from servers.http.connection import Connection, Exchange, Gone
 from servers.http.http1 import Http1
 from servers.http.http2 import Http2
+from servers.http.routes import Refusal, about, answer, decide, split
 from servers.http.sniff import Sniff
 from servers.registry import Who
-from servers.request import Asked, BadRequest, read_asked, read_attribution
+from servers.request import read_attribution
 from servers.strikes import Blow
-
-_STREAM_HEAD = {"content-type": "application/octet-stream"}
-
-SlowWork = Callable[[Handler, Exchange, Asked], Coroutine[Any, Any, str]]
-
-
-async def _stream(handler: Handler, exchange: Exchange, asked: Asked) -> str:
-    handler.at("write head")
-    await exchange.head(200, _STREAM_HEAD)
-    await handler.sleep("sleep before first chunk", asked.delay)
-    chunk = b"x" * asked.size
-    for number in range(1, asked.chunks + 1):
-        handler.at(f"write #{number}")
-        await exchange.write(chunk)
-        handler.accepted(asked.size)
-        await handler.sleep(f"sleep after #{number}", asked.interval)
-    await handler.linger(asked.linger)
-    handler.at("write end")
-    await exchange.end()
-    return handler.summary
-
-
-async def _slow_headers(handler: Handler, exchange: Exchange, asked: Asked) -> str:
-    await handler.sleep("sleep before head", asked.delay)
-    return await _short_answer(handler, exchange, "at last\n")
-
-
-async def _upload(handler: Handler, exchange: Exchange, asked: Asked) -> str:
-    size = 0
-    number = 1
-    handler.at("read #1")
-    while (data := await exchange.read()) is not None:
-        size += len(data)
-        await handler.sleep(f"sleep after read #{number}", asked.interval)
-        number += 1
-        handler.at(f"read #{number}")
-    await _short_answer(handler, exchange, f"{size}\n")
-    return f"{size} bytes read"
-
-
-async def _short_answer(handler: Handler, exchange: Exchange, text: str) -> str:
-    handler.at("write #1")
-    await exchange.answer(200, text)
-    handler.accepted(len(text))
-    return handler.summary
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    methods: tuple[str, ...]
-    parameters: tuple[str, ...]
-    work: SlowWork
-    defaults: Mapping[str, str] = field(default_factory=dict)
-    """Where they differ from those of ``Asked``."""
-
-
-ROUTES: dict[str, Route] = {
-    "/stream": Route(("GET",), ("delay", "chunks", "size", "interval", "linger", "behaviour"), _stream),
-    "/slow-headers": Route(("GET",), ("delay", "behaviour"), _slow_headers),
-    "/upload": Route(("POST", "PUT"), ("interval", "behaviour"), _upload, {"interval": "0"}),
-}
-"""The slow ones. ``/`` says what is here, and ``/handlers`` which handlers run, one line each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    status: int
-    text: str
-    headers: Mapping[str, str]
-
-
-def decide(request: Request, path: str, query: str) -> tuple[Route, Asked] | Refusal:
-    """Who serves this request, and with what parameters."""
-    route = ROUTES.get(path)
-    if route is None:
-        return Refusal(404, f"nothing at {path[:80]!r}; {_about()}", {})
-    if request.method not in route.methods:
-        allowed = ", ".join(route.methods)
-        return Refusal(405, f"{path} takes {allowed}, not {request.method[:20]}\n", {"allow": allowed})
-    try:
-        return route, read_asked(_parameters(query, route))
-    except BadRequest as error:
-        return Refusal(400, f"{error}\n", {})
-
-
-def _split(target: str) -> tuple[str, str]:
-    """Path and query; the target may be a whole URL (RFC 9112, 3.2.2)."""
-    path, _, query = target.partition("?")
-    if path.startswith(("http://", "https://")):
-        path = "/" + path.partition("://")[2].partition("/")[2]
-    return path, query
-
-
-def _parameters(query: str, route: Route) -> dict[str, str]:
-    values = dict(route.defaults)
-    for name, value in parse_qsl(query, keep_blank_values=True):
-        if name not in route.parameters:
-            raise BadRequest(f"unknown parameter {name[:40]!r}: {', '.join(route.parameters)} are known")
-        values[name] = value
-    return values
-
-
-def _about() -> str:
-    calls = (
-        f"{'|'.join(route.methods)} {path}?{'&'.join(f'{name}=' for name in route.parameters)}"
-        for path, route in ROUTES.items()
-    )
-    return f"here are {', '.join(calls)}, GET /handlers; behaviours: {', '.join(BEHAVIOURS)}\n"
 
 
 class HttpServer:
@@ -188,13 +76,13 @@ class HttpServer:
 
     async def _answer(self, exchange: Exchange) -> None:
         request = exchange.request
-        path, query = _split(request.target)
+        path, query = split(request.target)
         if path in ("/", "/handlers"):
             await self._inform(exchange, path)
             return
         decision = decide(request, path, query)
         if isinstance(decision, Refusal):
-            await exchange.answer(decision.status, decision.text, decision.headers)
+            await answer(exchange, decision.status, decision.text, decision.headers)
             return
         route, asked = decision
         run, lane = read_attribution(request.headers)
@@ -205,12 +93,12 @@ class HttpServer:
 
     async def _inform(self, exchange: Exchange, path: str) -> None:
         if exchange.request.method != "GET":
-            await exchange.answer(405, f"{path} takes GET\n", {"allow": "GET"})
+            await answer(exchange, 405, f"{path} takes GET\n", {"allow": "GET"})
         elif path == "/":
-            await exchange.answer(200, _about())
+            await answer(exchange, 200, about())
         else:
             lines = self._env.registry.lines(self._env.sink.clock.now())
-            await exchange.answer(200, "".join(f"{line}\n" for line in lines))
+            await answer(exchange, 200, "".join(f"{line}\n" for line in lines))
 
     def _accept(self) -> Sniff:
         return Sniff(

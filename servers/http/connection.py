@@ -19,11 +19,11 @@ import struct
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from probes.clock import Stamp
 from servers.handler import Env, Told
+from servers.http.routes import Request
 from servers.strikes import Blow, Missed, Strike, Strikes
 
 BODY_HIGH_WATER = 64 << 10
@@ -35,17 +35,6 @@ client could lose what we sent it (RFC 9112, 9.6)."""
 
 class Gone(ConnectionError):
     """A write to a client that is gone; the text says how that was told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """``headers`` have lower-case names; of a repeated one the last counts."""
-
-    protocol: str
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    peer: str
 
 
 class Exchange(ABC):
@@ -142,15 +131,6 @@ class Exchange(ABC):
         await self.ready()
         self.over = True
         self.send_end()
-
-    async def answer(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
-        """A whole response of one text. Raises Gone."""
-        data = text.encode()
-        await self.head(
-            status, {"content-type": "text/plain; charset=utf-8", "content-length": str(len(data)), **(headers or {})}
-        )
-        await self.write(data)
-        await self.end()
 
     def give_up(self) -> None:
         """The handler ended and nobody answered: say so by status 500, or break off the body."""

@@ -9,7 +9,8 @@ import h11
 
 from probes.clock import Stamp
 from servers.handler import Env
-from servers.http.connection import BODY_HIGH_WATER, Connection, Exchange, Request, Serve
+from servers.http.connection import BODY_HIGH_WATER, Connection, Exchange, Serve
+from servers.http.routes import Request
 
 PROTOCOL = "http/1.1"
 

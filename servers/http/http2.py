@@ -22,7 +22,8 @@ from h2.exceptions import ProtocolError
 
 from probes.clock import Stamp
 from servers.handler import Env
-from servers.http.connection import Connection, Exchange, Request, Serve
+from servers.http.connection import Connection, Exchange, Serve
+from servers.http.routes import Request
 from servers.strikes import Blow, Strikes
 
 PROTOCOL = "http/2"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import struct
 import sys
@@ -82,7 +83,7 @@ class Servers:
         self.events: list[Event] = []
         self.stderr = b""
         self.grpc = ""
-        self.http = self.https = ""
+        self.http = self.https = self.hypercorn = ""
         self.ca = ""
         self._news = asyncio.Event()
         self._runs = count(1)
@@ -207,8 +208,9 @@ ENDS = (SpanCompleted, SpanFailed, SpanCancelled)
 
 
 @contextlib.asynccontextmanager
-async def running(module: str = "servers") -> AsyncIterator[Servers]:
-    """A servers process for the time of the block; afterwards it must be gone, and have written nothing to stderr."""
+async def running(module: str = "servers", *, may_say: str = "") -> AsyncIterator[Servers]:
+    """A servers process for the time of the block; afterwards it must be gone, and have written nothing to stderr but
+    what ``may_say`` (a pattern) allows."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", module, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=1 << 24
     )
@@ -217,7 +219,8 @@ async def running(module: str = "servers") -> AsyncIterator[Servers]:
     pipes = [tasks.start(servers.listen(), name="events"), tasks.start(servers.overhear(), name="stderr")]
     try:
         listening = (await servers.until(lambda: servers.of(Listening)))[0]
-        servers.grpc, servers.http, servers.https = (listening.addresses[name] for name in ("grpc", "http", "https"))
+        for name, address in listening.addresses.items():
+            setattr(servers, name, address)
         servers.ca = listening.ca
         yield servers
     finally:
@@ -230,7 +233,8 @@ async def running(module: str = "servers") -> AsyncIterator[Servers]:
             process.kill()
             raise
         await _pipes_end(pipes)
-    assert servers.stderr == b""
+    said = servers.stderr.decode()
+    assert re.fullmatch(f"({may_say})?", said), said
 
 
 async def _pipes_end(pipes: list[asyncio.Task[None]]) -> None:

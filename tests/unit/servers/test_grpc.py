@@ -57,6 +57,8 @@ async def test_a_cancel_at_each_await(servers: Servers, client: Client, at: str)
     elif at == "sleep after #1":
         call = client.stream(run, interval=60)
         assert (await call.read()).index == 1
+        # The client may have the chunk before the server's write returns.
+        await servers.sent(run, 1)
     else:
         # Nobody reads: a message of 1 MiB does not fit into the client's window.
         call = client.stream(run, size=1 << 20)
@@ -80,6 +82,7 @@ async def test_a_cancelled_task(servers: Servers, client: Client) -> None:
     run = servers.new_run()
     call = client.stream(run, interval=60)
     await call.read()
+    await servers.sent(run, 1)
     task = TaskKeeper(lambda _name, _error: None).start(call.read(), name="reader")
     await asyncio.sleep(0)
     task.cancel()

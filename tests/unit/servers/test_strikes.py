@@ -207,6 +207,7 @@ async def test_grpc_leaves_its_handlers_a_grace() -> None:
         ends, stays = client.stream(short, chunks=2, interval=0.1), client.stream(long, interval=60)
         await ends.read()
         await stays.read()
+        await servers.sent(long, 1)
         signal = await servers.struck(long, "stop", 0.5)
         await ends.read()
         assert await within(ends.read()) is grpc.aio.EOF
