@@ -23,9 +23,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from probes import events as ev
-from probes.events import LAYERS, TO_CLIENT, TO_SERVER, Event, Layer
+from probes.events import TO_CLIENT, TO_SERVER, Event, Layer
 from probes.machine import TERMINAL, Input, State
 from probes.state import (
+    INDEX,
     LOG_LINES,
     Chunks,
     LaneState,
@@ -53,9 +54,6 @@ INTERRUPTS: dict[str, frozenset[str]] = {
 }
 
 _BEGIN = re.compile(r"\s*(BEGIN|START TRANSACTION)\b[^;]*;?\s*", re.IGNORECASE)
-
-_TICKS_KEPT = 512
-"""Even; entries of a lane's activity."""
 
 
 def order_key(event: Event) -> tuple[int, str, int]:
@@ -141,7 +139,7 @@ def _census(state: RunState, event: ev.Census) -> RunState:
 
 
 def _with(lane: LaneState, layer: Layer, **changes: Any) -> LaneState:
-    index = LAYERS.index(layer)
+    index = INDEX[layer]
     row = replace(lane.layers[index], **changes)
     return replace(lane, layers=(*lane.layers[:index], row, *lane.layers[index + 1 :]))
 
@@ -294,22 +292,9 @@ def _bytes(lane: LaneState, event: ev.BytesSeen) -> LaneState:
         late_bytes=lane.late_bytes + late,
         chunks=_on_wire(lane, event),
     )
-    lane = _tick(lane, event.t, event.size)
     if lane.plan.protocol != "postgres" or not event.messages or lane.server.state in TERMINAL:
         return lane
     return _server(lane, Input.CHUNK, event, event.messages)
-
-
-def _tick(lane: LaneState, t: int, size: int) -> LaneState:
-    activity = lane.activity
-    if activity and t - activity[-1][0] < lane.tick_ns:
-        return replace(lane, activity=(*activity[:-1], (activity[-1][0], activity[-1][1] + size)))
-    if len(activity) < _TICKS_KEPT:
-        return replace(lane, activity=(*activity, (t, size)))
-    # A lane that streams for long is kept at half the resolution, so that a state stays small.
-    pairs = zip(activity[::2], activity[1::2], strict=True)
-    halved = tuple((first[0], first[1] + second[1]) for first, second in pairs)
-    return replace(lane, activity=(*halved, (t, size)), tick_ns=2 * lane.tick_ns)
 
 
 def _on_wire(lane: LaneState, event: ev.BytesSeen) -> Chunks:

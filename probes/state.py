@@ -16,6 +16,9 @@ from msgspec import Struct, field
 from probes.events import GUEST, LAYERS, LanePlan, Layer, StampQuality
 from probes.machine import Machine
 
+INDEX = {layer: index for index, layer in enumerate(LAYERS)}
+"""Where a layer's row is among ``LaneState.layers``."""
+
 
 class Moment(StrEnum):
     DONE = "done"
@@ -46,10 +49,17 @@ class LayerState(Struct, frozen=True, gc=False):
     """Spans of the row that have begun and are not cleaned up."""
 
     def first(self, moment: Moment) -> Mark | None:
-        return next((mark for mark in self.marks if mark.moment is moment), None)
+        # Loops, here and below: it is asked for with every event, and a generator costs three times as much.
+        for mark in self.marks:
+            if mark.moment is moment:
+                return mark
+        return None
 
     def last(self, moment: Moment) -> Mark | None:
-        return next((mark for mark in reversed(self.marks) if mark.moment is moment), None)
+        for mark in reversed(self.marks):
+            if mark.moment is moment:
+                return mark
+        return None
 
 
 class Chunks(Struct, frozen=True, gc=False):
@@ -97,9 +107,6 @@ class LaneState(Struct, frozen=True, gc=False):
     """Payload bytes from server to client so far."""
     late_bytes: int = 0
     """Bytes from server to client after the caller was done."""
-    activity: tuple[tuple[int, int], ...] = ()
-    """(t, bytes) from server to client, merged to at most one entry a ``tick_ns``."""
-    tick_ns: int = 1_000_000
     conns: tuple[int, ...] = ()
     """Connections of this lane that the tap has open."""
     side_conns: tuple[int, ...] = ()
@@ -133,7 +140,7 @@ class LaneState(Struct, frozen=True, gc=False):
         return None if done is None else done.t
 
     def layer(self, layer: Layer) -> LayerState:
-        return self.layers[LAYERS.index(layer)]
+        return self.layers[INDEX[layer]]
 
 
 class RunState(Struct, frozen=True, gc=False):
