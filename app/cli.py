@@ -207,16 +207,12 @@ def replay(file: Path, form: str | None) -> None:
             _say(f"{file}: {note}")
         return
     _need_terminal()
+    from app.console import run_replay
+    from probes.index import Index
     from probes.replay import Player
 
-    recording = read(file)
-    events = list(recording.events)
-    if not events:
-        raise Failure(f"{file}: {recording.truncated or 'the recording holds no events'}")
-    player = Player(events, header=recording.header, notes=recording.notes())
-    from app.console import run_replay
-
-    run_replay(player, file)
+    with Index(file) as index:
+        run_replay(Player(index, header=index.header, notes=index.notes), file)
 
 
 @cli.command()
@@ -232,17 +228,11 @@ def doctor(form: str, pg: str | None) -> int:
 
 
 @cli.command()
-@click.argument("files", metavar="FILE...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--schema", is_flag=True, help="Say where the JSON Schema of the format lies, for editors.")
-def check(files: tuple[Path, ...], schema: bool) -> int:
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def check(files: tuple[Path, ...]) -> int:
     """Check scenario files of your own; say in one line for each what is wrong, where, and what would be right."""
-    from app.paths import config_dir
-    from app.scenario import SCHEMA, ScenarioError, load
+    from app.scenario import ScenarioError, load
 
-    if schema:
-        click.echo(config_dir() / SCHEMA)
-    elif not files:
-        raise Failure("Missing argument 'FILE...'.")
     status = 0
     for file in files:
         try:

@@ -11,6 +11,7 @@ from app import commands
 from app.paint.view import Playback, View
 from app.settings import RunSettings
 from probes.events import Event
+from probes.replay import PastLog
 from probes.runlog import SessionLog
 from probes.state import RunState, SessionState
 
@@ -155,13 +156,13 @@ class LiveSource:
 
     @property
     def history(self) -> Sequence[RunState]:
-        return _ended(self.log)
+        return _settled(map(self.log.run, _last(self.log.runs)))
 
 
 class Player(Protocol):
     """The shape of ``probes.replay.Player``: a position in a recorded session, ns of the recording's clock."""
 
-    log: SessionLog
+    log: PastLog
     position: int
     playing: bool
     speed: Fraction
@@ -222,7 +223,8 @@ class ReplaySource:
 
     @property
     def history(self) -> Sequence[RunState]:
-        return _ended(self.player.log)
+        log = self.player.log
+        return _settled(map(log.past, _last(log.runs)))
 
     @property
     def flash_ns(self) -> int:
@@ -235,6 +237,9 @@ class ReplaySource:
         return Playback(player.playing, speed, player.position - player.start, player.end - player.start)
 
 
-def _ended(log: SessionLog) -> Sequence[RunState]:
-    runs = (log.run(number) for number in [*log.runs][-HISTORY:])
+def _last(runs: Iterable[int]) -> list[int]:
+    return [*runs][-HISTORY:]
+
+
+def _settled(runs: Iterable[RunState]) -> Sequence[RunState]:
     return [run for run in runs if run.outcome == "settled"]

@@ -16,6 +16,7 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ CONVERTERS: dict[int, Converter] = {}
 _WRITE_EVERY = 0.5
 _CLOSE_TIMEOUT = 10.0
 _LONGEST_HEADER = 4 << 20
+_LINE = 200
+"""Bytes of a usual line."""
+_UNFINISHED = "it ends in the middle of a line"
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -173,7 +177,7 @@ class Recording:
     @property
     def truncated(self) -> str | None:
         """Why the recording ends before its writer meant it to; None for one that is whole."""
-        return self._lines.truncated
+        return cut_note(self._lines.cut, self._lines.count - 1)
 
     @property
     def events(self) -> Iterator[Event]:
@@ -186,16 +190,48 @@ class Recording:
                     self.unreadable += 1
                     self.first_unreadable = self.first_unreadable or str(error)
 
+    def blocks(self, size: int) -> Iterator[bytes]:
+        """Instead of ``events``: their lines, whole ones in blocks of about ``size`` bytes. Whoever takes them counts
+        them for ``cut_note``: ``truncated`` does not."""
+        if self._rest is self._lines:
+            yield from self._lines.blocks(size)
+        else:
+            while lines := list(islice(self._rest, size // _LINE)):
+                yield b"\n".join(lines) + b"\n"
+
+    @property
+    def cut(self) -> str:
+        """Why the last line is not whole, without their count; empty for a recording that is."""
+        return self._lines.cut
+
+    @property
+    def file(self) -> io.BufferedReader | None:
+        """The open file when ``blocks`` gives just what is in it; None for a packed one or one of an older version."""
+        file = self._lines.file
+        return file if isinstance(file, io.BufferedReader) and self._rest is self._lines else None
+
     def __enter__(self) -> Recording:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._lines.close()
 
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of it, a line each; none for a recording that is whole."""
-        left_out = f"{self.unreadable} unreadable lines were left out, the first: {self.first_unreadable}"
-        return tuple(text for text in (self.truncated, left_out if self.unreadable else "") if text)
+        return notes(self.truncated, self.unreadable, self.first_unreadable)
+
+
+def notes(truncated: str | None, unreadable: int, first_unreadable: str) -> tuple[str, ...]:
+    """The two things that can be said of a recording that is not whole."""
+    left_out = f"{unreadable} unreadable lines were left out, the first: {first_unreadable}" if unreadable else ""
+    return tuple(text for text in (truncated, left_out) if text)
+
+
+def cut_note(why: str, events: int) -> str | None:
+    return f"cut: {why}, after {max(0, events)} events" if why else None
 
 
 def read(path: Path) -> Recording:
@@ -215,7 +251,7 @@ def read(path: Path) -> Recording:
 def _header(path: Path, lines: _Lines) -> Header:
     first = next(lines, None)
     if first is None:
-        raise RecordingError(f"{path}: {lines.truncated or 'is empty'}: there is no recording in it")
+        raise RecordingError(f"{path}: {cut_note(lines.cut, 0) or 'is empty'}: there is no recording in it")
     try:
         header = json.loads(first)
     except (ValueError, RecursionError):
@@ -231,35 +267,48 @@ def _header(path: Path, lines: _Lines) -> Header:
 
 
 class _Lines:
-    """Whole lines without their newline; says in ``truncated`` when the last one was not whole."""
+    """Whole lines without their newline, ``count`` so far; says in ``cut`` why the last one was not whole."""
 
     def __init__(self, path: Path) -> None:
-        self.truncated: str | None = None
-        self._count = 0
-        self._file = _open(path)
+        self.cut = ""
+        self.count = 0
+        self.file = _open(path)
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> bytes:
-        try:
-            line = self._file.readline() if self._count else self._file.readline(_LONGEST_HEADER)
-        except (EOFError, zlib.error, gzip.BadGzipFile, OSError) as error:
-            line = b""
-            self._cut(f"the file cannot be read further ({str(error).rstrip('.')})")
+        # The first line is the header.
+        line = self._take(self.file.readline, -1 if self.count else _LONGEST_HEADER)
         if line.endswith(b"\n"):
-            self._count += 1
+            self.count += 1
             return line[:-1]
         if line:
-            self._cut("it ends in the middle of a line")
+            self.cut = self.cut or _UNFINISHED
         raise StopIteration
 
-    def close(self) -> None:
-        self._file.close()
+    def blocks(self, size: int) -> Iterator[bytes]:
+        """What is left, in blocks of whole lines with their newlines; they are not counted."""
+        rest = b""
+        # One read at a time: what came before an error is not lost with it.
+        while block := self._take(self.file.read1, size):
+            end = block.rfind(b"\n") + 1
+            if end:
+                yield rest + block[:end]
+                rest = b""
+            rest += block[end:]
+        if rest:
+            self.cut = self.cut or _UNFINISHED
 
-    def _cut(self, why: str) -> None:
-        # The first line is the header.
-        self.truncated = self.truncated or f"cut: {why}, after {max(0, self._count - 1)} events"
+    def close(self) -> None:
+        self.file.close()
+
+    def _take(self, read: Callable[[int], bytes], size: int) -> bytes:
+        try:
+            return read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile, OSError) as error:
+            self.cut = self.cut or f"the file cannot be read further ({str(error).rstrip('.')})"
+            return b""
 
 
 def _open(path: Path) -> io.BufferedReader | gzip.GzipFile:

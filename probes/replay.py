@@ -1,8 +1,8 @@
 """Moves through a recorded session: play, pause, speed, seek, step from moment to moment.
 
-Pure of clocks: ``Player.advance`` is told how much wall time has passed. What it shows is a ``SessionLog``, the same
-that the live view folds into, holding exactly the events up to the position; a run keeps its folded state while it
-plays forward and goes back to a checkpoint when it does not.
+Pure of clocks: ``Player.advance`` is told how much wall time has passed. What it shows is a ``PastLog``, which answers
+as a ``SessionLog`` would that holds exactly the events up to the position. A run is folded when it is looked at; while
+it plays forward it keeps its folded state, and it goes back to a checkpoint when it does not.
 
 Where no run is open and nothing happens for long (the lab starts, somebody talks), playing skips ahead: a quarter of
 a second of wall time on either side of the gap is played, the rest is not, and is counted in ``skipped_ns``.
@@ -10,14 +10,18 @@ a second of wall time on either side of the gap is played, the rest is not, and 
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from typing import Generic, TypeVar
 
+from probes.archive import Archive, Held, Span
 from probes.events import Event
-from probes.fold import SESSION_KINDS, fold_session, order_key
-from probes.runlog import FoldLog, RunLog, SessionLog
-from probes.state import SessionState
+from probes.fold import fold, fold_session
+from probes.runlog import FoldLog, RunLog
+from probes.state import RunState, SessionState
 
 SPEEDS: tuple[Fraction, ...] = tuple(
     Fraction(*pair) for pair in ((1, 1000), (1, 100), (1, 10), (1, 5), (1, 2), (1, 1), (2, 1), (5, 1), (10, 1))
@@ -25,27 +29,29 @@ SPEEDS: tuple[Fraction, ...] = tuple(
 """Slow motion to fast: 1/1000 shows a microsecond as a millisecond."""
 
 _GAP_EDGE_NS = 250_000_000
+_EVENTS_KEPT = 100_000
+_OUTLINES_KEPT = 200
+
+T = TypeVar("T")
 
 
 class Player:
-    """A position in a session's events, all times ns of the recording's own clock."""
+    """A position in a session, all times ns of the recording's own clock."""
 
     def __init__(
-        self, events: Iterable[Event], *, header: Mapping[str, object] | None = None, notes: tuple[str, ...] = ()
+        self,
+        session: Archive | Iterable[Event],
+        *,
+        header: Mapping[str, object] | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         """``notes``: what the reader said of the file. Raises ValueError when there is no event."""
-        ordered = sorted(events, key=order_key)
-        if not ordered:
-            raise ValueError("the recording holds no events")
+        archive = Held(session) if isinstance(session, Iterable) else session
         self.header, self.notes = header or {}, notes
-        self.start, self.end = ordered[0].t, ordered[-1].t
-        self._session = FoldLog(fold_session, SessionState())
-        self._tracks: dict[int, _Track] = {}
-        for event in ordered:
-            self._file(event)
-        self._gaps = _gaps(list(self._tracks.values()), self.start, self.end)
-        self._moments: dict[int, tuple[int, ...]] = {}
-        self.log = SessionLog()
+        self.start, self.end = archive.whole
+        self._spans = archive.spans
+        self._gaps = _gaps(list(self._spans.values()), self.start, self.end)
+        self.log = PastLog(archive)
         """The session as it stood at ``position``."""
         self.playing = False
         self.speed = Fraction(1)
@@ -60,24 +66,21 @@ class Player:
     @property
     def runs(self) -> tuple[int, ...]:
         """The numbers of all runs, in the order of their first events."""
-        return tuple(self._tracks)
+        return tuple(self._spans)
 
     @property
     def run(self) -> int:
         """The newest run that has begun at the position; 0 before the first."""
-        return next((number for number, track in reversed(self._tracks.items()) if track.first <= self.position), 0)
+        return self.log.newest
 
     def run_start(self, number: int) -> int:
         """When the first event of a run is. Raises KeyError."""
-        return self._tracks[number].first
+        return self._spans[number].first
 
     def moments(self, number: int) -> tuple[int, ...]:
         """The times at which a mark appears on some lane of a run, in order."""
-        if number not in self._moments:
-            lanes = self._tracks[number].log.at(self.end).lanes
-            marks = {mark.t for lane in lanes for row in lane.layers for mark in row.marks}
-            self._moments[number] = tuple(sorted(marks))
-        return self._moments[number]
+        lanes = self.log.outline(number).lanes
+        return tuple(sorted({mark.t for lane in lanes for row in lane.layers for mark in row.marks}))
 
     # --- moving ---------------------------------------------------------------------------------------
 
@@ -123,23 +126,9 @@ class Player:
 
     # --- how ------------------------------------------------------------------------------------------
 
-    def _file(self, event: Event) -> None:
-        if type(event) in SESSION_KINDS:
-            self._session.add(event)
-        if event.run:
-            self._tracks.setdefault(event.run, _Track(event.t)).add(event)
-
     def _move(self, t: int) -> None:
-        low, high = min(self.position, t), max(self.position, t)
         self.position = t
-        self._session.rewind(t)
-        self.log.session = self._session.state
-        for number, track in self._tracks.items():
-            if track.first > t:
-                self.log.runs.pop(number, None)
-            elif track.last >= low and track.first <= high:
-                track.log.rewind(t)
-                self.log.runs[number] = track.log
+        self.log.move(t)
 
     def _skip(self, at: int, amount: int) -> int:
         """``at`` plus ``amount``, less what is idle in between."""
@@ -155,8 +144,8 @@ class Player:
         return target
 
     def _next_moment(self) -> int | None:
-        for number, track in self._tracks.items():
-            if track.last <= self.position:
+        for number, span in self._spans.items():
+            if span.last <= self.position:
                 continue
             moments = self.moments(number)
             index = bisect_right(moments, self.position)
@@ -165,8 +154,8 @@ class Player:
         return None
 
     def _previous_moment(self) -> int | None:
-        for number, track in reversed(self._tracks.items()):
-            if track.first >= self.position:
+        for number, span in reversed([*self._spans.items()]):
+            if span.first >= self.position:
                 continue
             moments = self.moments(number)
             index = bisect_left(moments, self.position)
@@ -175,23 +164,119 @@ class Player:
         return None
 
 
-class _Track:
-    """One run: its events from ``first`` to ``last`` (ns)."""
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """What is made here lives on and has no cycles: looking for garbage in it doubled the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
-    def __init__(self, first: int) -> None:
-        self.first = self.last = first
-        self.log = RunLog()
 
-    def add(self, event: Event) -> None:
-        self.last = event.t
-        self.log.add(event)
+class PastLog:
+    """A session as it stood at one moment, from an archive. ``move`` sets the moment (ns)."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._session = FoldLog(fold_session, SessionState())
+        for event in archive.session:
+            self._session.add(event)
+        self._numbers = tuple(archive.spans)
+        self._firsts = [span.first for span in archive.spans.values()]
+        self._begun = 0
+        self._position = archive.whole.first
+        self._logs: _Kept[RunLog] = _Kept(_EVENTS_KEPT)
+        self._outlines: _Kept[RunState] = _Kept(_OUTLINES_KEPT)
+
+    def move(self, t: int) -> None:
+        self._position = t
+        self._begun = bisect_right(self._firsts, t)
+        self._session.rewind(t)
+        for log in self._logs:
+            log.rewind(t)
+
+    @property
+    def session(self) -> SessionState:
+        return self._session.state
+
+    @property
+    def runs(self) -> tuple[int, ...]:
+        """The runs that have begun."""
+        return self._numbers[: self._begun]
+
+    @property
+    def newest(self) -> int:
+        """The newest of them; 0 before the first."""
+        return self._numbers[self._begun - 1] if self._begun else 0
+
+    def run(self, number: int) -> RunState:
+        """The state of a run; an empty one for a number that is not there."""
+        span = self._archive.spans.get(number)
+        if span is None or span.first > self._position:
+            return RunState()
+        log = self._logs.get(number)
+        return self._open(number).state if log is None else log.state
+
+    @_uncollected()
+    def _open(self, number: int) -> RunLog:
+        log = RunLog()
+        for event in self._archive.events(number):
+            log.add(event)
+        log.rewind(self._position)
+        log.state  # noqa: B018 - folded here, where nobody collects
+        self._logs.keep(number, log, len(log))
+        return log
+
+    def outline(self, number: int) -> RunState:
+        """A run at its end, folded without its ticks: marks and outcome are those of the whole, counters are not.
+
+        Raises KeyError.
+        """
+        state = self._outlines.get(number)
+        if state is None:
+            state = fold(self._archive.edges(number))
+            self._outlines.keep(number, state, 1)
+        return state
+
+    def past(self, number: int) -> RunState:
+        """What a list of past runs needs: the outline of a run that is over, the state of one that is not."""
+        over = self._archive.spans[number].last <= self._position
+        return self.outline(number) if over else self.run(number)
 
 
-def _gaps(tracks: list[_Track], start: int, end: int) -> list[tuple[int, int]]:
+class _Kept(Generic[T]):
+    """The last values that were asked for, as many as ``room`` holds by their weight, and always the newest."""
+
+    def __init__(self, room: int) -> None:
+        self._room, self._used = room, 0
+        self._values: dict[int, tuple[T, int]] = {}
+
+    def __iter__(self) -> Iterator[T]:
+        return iter([value for value, _ in self._values.values()])
+
+    def get(self, key: int) -> T | None:
+        found = self._values.pop(key, None)
+        if found is None:
+            return None
+        self._values[key] = found
+        return found[0]
+
+    def keep(self, key: int, value: T, weight: int) -> None:
+        self._values[key] = (value, weight)
+        self._used += weight
+        while self._used > self._room and len(self._values) > 1:
+            oldest = next(iter(self._values))
+            self._used -= self._values.pop(oldest)[1]
+
+
+def _gaps(spans: list[Span], start: int, end: int) -> list[tuple[int, int]]:
     """(from, to) where no run has events, in order."""
     gaps, reached = [], start
-    for track in tracks:
-        if track.first > reached:
-            gaps.append((reached, track.first))
-        reached = max(reached, track.last)
+    for span in spans:
+        if span.first > reached:
+            gaps.append((reached, span.first))
+        reached = max(reached, span.last)
     return [*gaps, (reached, end)] if end > reached else gaps

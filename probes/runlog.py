@@ -65,6 +65,9 @@ class FoldLog(Generic[S]):
                 self._checkpoints.append(self._state)
         return self._state
 
+    def __len__(self) -> int:
+        return len(self._events)
+
     @property
     def events(self) -> tuple[Event, ...]:
         return tuple(self._events[: self._end])

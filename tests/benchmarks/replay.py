@@ -27,6 +27,7 @@ from app.source import ReplaySource, view_of
 from probes.codec import encode
 from probes.events import ChunkReceived, Event
 from probes.fold import order_key
+from probes.index import Index
 from probes.record import Recorder
 from probes.replay import Player
 from tests.benchmarks.figures import heading, row
@@ -105,7 +106,7 @@ def measure(path: Path) -> dict[str, Any]:
     """Milliseconds, and MiB at the peak."""
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     began = time.perf_counter()
-    player = open_player(path)
+    player = Player(Index(path))
     source = ReplaySource(player, path)
     paint(view_of(source, 0))
     first = (time.perf_counter() - began) * 1e3
@@ -123,13 +124,6 @@ def measure(path: Path) -> dict[str, Any]:
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "runs": len(player.runs),
     }
-
-
-def open_player(path: Path) -> Player:
-    from probes.record import read
-
-    recording = read(path)
-    return Player(recording.events, header=recording.header, notes=recording.notes())
 
 
 def _measured(path: Path) -> dict[str, Any]:

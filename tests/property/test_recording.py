@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import tempfile
 from fractions import Fraction
 from functools import reduce
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probes.archive import Held
 from probes.codec import encode
 from probes.events import Event
 from probes.fold import fold, fold_session, order_key
-from probes.record import Recorder, read
+from probes.index import Index
+from probes.record import Recorder, RecordingError, read
 from probes.replay import SPEEDS, Player
-from probes.state import SessionState
+from probes.state import Moment, SessionState
+from probes.verdict import skew
 from tests.kit.random_runs import sessions
+
+HEADER = b'{"format":"cancelloscope","version":1}\n'
 
 
 @given(sessions(), st.booleans(), st.data())
@@ -39,6 +46,45 @@ def test_what_was_recorded_is_what_is_read_however_it_was_cut(
     assert back == events[: whole[:cut].count(b"\n") - 1]
     assert (recording.truncated is None) == whole[:cut].endswith(b"\n")
     assert recording.unreadable == 0
+
+
+@given(sessions(), st.booleans(), st.data())
+def test_an_index_over_the_file_is_the_archive_of_its_events(
+    events: list[Event], packed: bool, data: st.DataObject
+) -> None:
+    shuffled = data.draw(st.permutations(events))
+    whole = HEADER + b"".join(encode(event) + b"\n" for event in shuffled)
+    cut = data.draw(st.integers(len(HEADER), len(whole)))
+    kept = shuffled[: whole[:cut].count(b"\n") - 1]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.jsonl"
+        path.write_bytes(gzip.compress(whole[:cut]) if packed else whole[:cut])
+        if not kept:
+            with pytest.raises(RecordingError, match=r"after 0 events|holds no events"):
+                Index(path)
+            return
+        with Index(path) as index:
+            held = Held(kept)
+            assert (index.whole, list(index.session)) == (held.whole, held.session)
+            assert dict(index.spans) == dict(held.spans)
+            for run in held.spans:
+                assert list(index.events(run)) == held.events(run)
+                assert list(index.edges(run)) == held.edges(run)
+            assert (index.notes == ()) == whole[:cut].endswith(b"\n")
+
+
+@given(sessions())
+def test_an_outline_has_the_marks_and_the_outcome_of_the_whole(events: list[Event]) -> None:
+    player = Player(events)
+    player.seek(player.end)
+    for number in player.runs:
+        whole, outline = player.log.run(number), player.log.outline(number)
+        assert [[row.marks for row in lane.layers] for lane in outline.lanes] == [
+            [row.marks for row in lane.layers] for lane in whole.lanes
+        ]
+        assert (outline.outcome, outline.ended, outline.zero) == (whole.outcome, whole.ended, whole.zero)
+        assert [skew(outline, moment) for moment in Moment] == [skew(whole, moment) for moment in Moment]
+        assert player.log.past(number) == outline
 
 
 OPERATIONS = st.one_of(
@@ -69,16 +115,22 @@ def _shows(player: Player, events: list[Event]) -> None:
         assert player.log.run(number) == fold(event for event in past if event.run == number)
 
 
-@given(sessions(), st.lists(OPERATIONS, max_size=12))
-def test_any_way_to_a_position_shows_the_same(events: list[Event], operations: list[tuple[str, object]]) -> None:
-    player = Player(sorted(events, key=order_key, reverse=True))
-    _shows(player, events)
-    for name, argument in operations:
-        before = player.position
-        _do(player, name, argument)
-        assert player.start <= player.position <= player.end
-        assert name != "advance" or player.position >= before
+@given(sessions(), st.lists(OPERATIONS, max_size=12), st.booleans())
+def test_any_way_to_a_position_shows_the_same(
+    events: list[Event], operations: list[tuple[str, object]], from_file: bool
+) -> None:
+    backwards = sorted(events, key=order_key, reverse=True)
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as files:
+        path = Path(folder) / "a.jsonl"
+        path.write_bytes(HEADER + b"".join(encode(event) + b"\n" for event in backwards))
+        player = Player(files.enter_context(Index(path)) if from_file else backwards)
         _shows(player, events)
+        for name, argument in operations:
+            before = player.position
+            _do(player, name, argument)
+            assert player.start <= player.position <= player.end
+            assert name != "advance" or player.position >= before
+            _shows(player, events)
 
 
 @given(sessions())

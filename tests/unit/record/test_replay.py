@@ -38,7 +38,7 @@ def test_it_begins_at_the_start_and_shows_what_was_there() -> None:
     assert (player.start, player.end, player.position, player.run) == (0, 21 * S, 0, 0)
     assert (player.runs, player.header, player.notes) == ((1, 2), {"created": "then"}, ("cut",))
     assert player.log.session.ready
-    assert player.log.runs == {}
+    assert player.log.runs == ()
     assert not player.playing
 
 
@@ -72,7 +72,7 @@ def test_going_back_before_a_run_takes_it_away() -> None:
     player.seek(10 * S + 501 * MS)
     assert player.log.run(1).open
     player.seek(-5)
-    assert (player.position, player.log.runs) == (0, {})
+    assert (player.position, player.log.runs) == (0, ())
 
 
 def test_slow_motion_carries_what_is_less_than_a_nanosecond() -> None:
