@@ -30,9 +30,10 @@ GUEST = "guest"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultPlan:
-    """What the tap is asked to do to a lane's connections. ``at``: from the lane's ``start``, its ``phase`` or the
-    ``trigger`` on; ``seconds``: how long it stands, None until it is cleared; ``rate``: bytes a second of a slow
-    reader; ``how``: ``FIN`` or ``RST`` of a cut. An empty direction is both."""
+    """What the tap is asked to do to a lane's connections (``probes.tap.faults`` has the kinds). ``at``: from the
+    lane's ``start``, its ``phase`` or the ``trigger`` on; ``seconds``: how long it stands, None until it is cleared
+    (of ``delay-cancel``: how long each CancelRequest is held); ``rate``: bytes a second of a slow reader; ``how``:
+    ``FIN`` or ``RST`` of a cut. An empty direction is both."""
 
     kind: str
     direction: Direction = ""
@@ -280,7 +281,10 @@ class ConnectionClosed(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameSeen(Event):
     """One frame, message, head, FIN or RST passed the tap. ``name`` is the RFC's (RST_STREAM, HEADERS,
-    FIN, CancelRequest, ErrorResponse), ``code`` its number or SQLSTATE, ``stream`` 0 where there is none."""
+    FIN, CancelRequest, ErrorResponse), ``code`` its number or SQLSTATE, ``stream`` 0 where there is none.
+
+    A FIN is said when it comes, even while bytes in front of it wait; what a fault held back, when it passes.
+    """
 
     kind: Literal["frame"] = "frame"
     conn: int
@@ -321,6 +325,57 @@ class DecoderLost(Event):
     direction: Direction
     proto: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultStarted(Event):
+    """The tap itself disturbs its connections from here on. ``fault``: a kind of ``FaultPlan``; ``detail``: its
+    figures."""
+
+    kind: Literal["fault.started"] = "fault.started"
+    fault: str
+    direction: Direction = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultHit(Event):
+    """What a fault did to one connection: ``held``, ``passed on``, ``lost``, ``swallowed`` or ``cut``; ``what``:
+    FIN, RST or CancelRequest. The tap is the cause of a cut, not client or server: no ``frame`` tells of it."""
+
+    kind: Literal["fault.hit"] = "fault.hit"
+    conn: int
+    fault: str
+    direction: Direction
+    did: str
+    what: str
+    size: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BytesSwallowed(Event):
+    """``size`` bytes came from the side that ``direction`` starts from, were acknowledged, and went no further."""
+
+    kind: Literal["bytes.swallowed"] = "bytes.swallowed"
+    conn: int
+    fault: str
+    direction: Direction
+    size: int
+    stamp: StampQuality = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultEnded(Event):
+    """The fault stands no more. It concerned ``conns`` connections and ``size`` bytes: those swallowed, slowed or
+    lost, those that waited for a thaw. ``detail``: why it ended, and the counts in words."""
+
+    kind: Literal["fault.ended"] = "fault.ended"
+    fault: str
+    direction: Direction = ""
+    conns: int = 0
+    size: int = 0
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -455,7 +510,7 @@ ALL_KINDS: tuple[type[Event], ...] = tuple(
 )
 """Every kind there is, in the order of this page."""
 
-TICKS: frozenset[type[Event]] = frozenset({BytesSeen, ChunkSent, ChunkReceived, LoopLag})
+TICKS: frozenset[type[Event]] = frozenset({BytesSeen, BytesSwallowed, ChunkSent, ChunkReceived, LoopLag})
 """Kinds that may be merged or dropped (and then are counted) when the reader cannot keep up."""
 
 

@@ -452,6 +452,13 @@ def _child_died(lane: LaneState, event: ev.ChildDied) -> LaneState:
     return lane
 
 
+def _fault_hit(lane: LaneState, event: ev.FaultHit) -> LaneState:
+    # A CancelRequest that a fault keeps is on no connection that a frame tells of; its FIN may be all that passes.
+    if event.what == "CancelRequest" and event.conn not in lane.side_conns:
+        return replace(lane, side_conns=(*lane.side_conns, event.conn))
+    return lane
+
+
 def _lost(lane: LaneState, event: ev.DecoderLost) -> LaneState:
     return replace(lane, lost=f"{event.direction} {event.reason}")
 
@@ -486,6 +493,7 @@ _LANE_HANDLERS: dict[type[Event], Callable[[LaneState, Any], LaneState]] = {
     ev.Residue: _residue,
     ev.DecoderLost: _lost,
     ev.ChildDied: _child_died,
+    ev.FaultHit: _fault_hit,
 }
 
 

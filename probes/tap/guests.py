@@ -198,6 +198,14 @@ class GuestObserver(Observer):
                 self._book.guests.close(guest, f"{direction} {how}", stamp)
             self._guests.clear()
 
+    def cut(self, how: str) -> None:
+        now = self._book.sink.clock.now()
+        super().cut(how)
+        for guest in self._guests.values():
+            self._book.guests.leave(guest, f"tap cut with {how}", now)
+            self._book.guests.close(guest, f"cut with {how} by the tap", now)
+        self._guests.clear()
+
     def _parties(self) -> list[Tag]:
         return [guest.tag for guest in self._guests.values()] or super()._parties()
 

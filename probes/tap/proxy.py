@@ -3,7 +3,8 @@
 Raw non-blocking sockets on the loop's readiness callbacks, because transports hide what matters here: each
 read is stamped by the kernel, forwarded in the same callback, and only then decoded. One direction of one
 connection is a ``Pipe``. It holds at most one read's worth of bytes: while the far side does not take them it
-does not read on (back-pressure), FIN is passed on as FIN after them, RST as RST.
+does not read on (back-pressure), FIN is passed on as FIN after them, RST as RST. Faults (``probes.tap.faults``) put
+a ``Gate`` in front of a pipe; without one a pipe asks nobody.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ import contextlib
 import errno
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import count
 from typing import Protocol
 
 from probes.clock import Clock, Stamp
-from probes.events import TO_CLIENT, TO_SERVER, Direction
+from probes.events import TO_CLIENT, TO_SERVER, Direction, FaultPlan
 from probes.tap import kernel
+from probes.tap.faults import FaultLog, Faults, Unheard
+from probes.tap.gate import READ_SIZE, Gate
 
-READ_SIZE = 65_536
 _HOPS_KEPT = 1_000
 _connections = count(1)
 
@@ -31,10 +33,12 @@ Address = tuple[str, int]
 class Witness(Protocol):
     """Is told what one connection does. Must return soon and never raise."""
 
-    def bytes_passed(self, direction: Direction, data: bytes, stamp: Stamp) -> None: ...
+    def bytes_passed(self, direction: Direction, data: bytes, stamp: Stamp) -> None:
+        """No ``data`` is the end of file, in its place behind all bytes."""
 
     def hung_up(self, direction: Direction, how: str, stamp: Stamp) -> None:
-        """``how`` is ``FIN`` or ``RST``, sent by the side that ``direction`` starts from."""
+        """``how`` is ``FIN`` or ``RST``, sent by the side that ``direction`` starts from. A FIN is told as soon as it
+        is there, even while bytes in front of it wait."""
 
     def closed(self, detail: str) -> None: ...
 
@@ -47,18 +51,36 @@ class Pipe:
     """One direction of a link: what ``source`` sends goes to ``target``."""
 
     def __init__(self, link: Link, direction: Direction, source: socket.socket, target: socket.socket) -> None:
-        self._link, self._direction, self._source, self._target = link, direction, source, target
+        self._link, self._source, self._target = link, source, target
+        self.conn, self.direction = link.conn, direction
+        self.gate: Gate | None = None
         self._pending = memoryview(b"")
         self._fin_pending = False
         self._told = False
+        self.started = False
+        self.begun = False
         self.ended = False
         self.reading = False
 
+    @property
+    def opposite(self) -> Pipe:
+        return next(pipe for pipe in self._link.pipes if pipe is not self)
+
     def start(self) -> None:
-        self._read_on()
+        self.started = True
+        self.adjust()
+
+    def adjust(self) -> None:
+        """Read on, or do not, as the far side and the gate have it."""
+        pending = len(self._pending) > 0
+        if not pending if self.gate is None else self.gate.admits(pending):
+            self._read_on()
+        elif self.reading:
+            self._pause()
+            self.check_hangup(kernel.hung_up(self._source))
 
     def _read_on(self) -> None:
-        if not self.reading and not self.ended and not self._link.over:
+        if self.started and not self.reading and not self.ended and not self._link.over:
             self.reading = True
             self._link.loop.add_reader(self._source.fileno(), self._readable)
 
@@ -66,6 +88,8 @@ class Pipe:
         """Take both callbacks off the loop; the sockets are closed by the link."""
         self._pause()
         self._link.loop.remove_writer(self._target.fileno())
+        if self.gate is not None:
+            self.gate.stop()
 
     def _pause(self) -> None:
         if self.reading:
@@ -73,36 +97,60 @@ class Pipe:
             self._link.loop.remove_reader(self._source.fileno())
 
     def _readable(self) -> None:
+        gate = self.gate
         try:
-            data, realtime = kernel.receive(self._source, READ_SIZE)
+            data, realtime = kernel.receive(self._source, READ_SIZE if gate is None else gate.portion)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self.reset()
+            self.hang_up("RST")
+            return
+        if not data:
+            self.hang_up("FIN")
             return
         clock = self._link.clock
         stamp = clock.now() if realtime is None else clock.from_kernel(realtime)
-        if not data:
-            self._fin(clock.now())
+        self.begun = True
+        if gate is not None:
+            gate.came(data, stamp)
             return
-        self._forward(data)
+        if not self._forward(data):
+            return
         if realtime is not None and not self._pending:
             self._link.hops.append(clock.now().t - stamp.t)
-        self._link.witness.bytes_passed(self._direction, data, stamp)
+        self._passed(data, stamp)
 
-    def _forward(self, data: bytes) -> None:
+    def pass_on(self, data: bytes, stamp: Stamp) -> None:
+        """Forward what the gate has let go; it lets nothing go while something is pending."""
+        if self._forward(data):
+            self._passed(data, stamp)
+
+    def _passed(self, data: bytes, stamp: Stamp) -> None:
+        self._link.witness.bytes_passed(self.direction, data, stamp)
+        if self._pending:
+            # From here on nobody reads, and nobody would notice.
+            self.check_hangup(kernel.hung_up(self._source))
+
+    def _forward(self, data: bytes) -> bool:
+        """Send now, or keep for later; False when there is nobody to send to."""
         try:
             sent = self._target.send(data)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            # The far side is gone; its own pipe sees how and says so. These bytes have no reader any more.
-            return
+            self._no_reader()
+            return False
         if sent < len(data):
             self._pending = memoryview(data)[sent:]
             self._pause()
             self._link.loop.add_writer(self._target.fileno(), self._writable)
-            self.check_hangup(kernel.hung_up(self._source))
+        return True
+
+    def _no_reader(self) -> None:
+        # The far side reset the connection. The kernel tells that once, and has told it here: to the pipe that reads
+        # from there it would look like a FIN.
+        self._pending = memoryview(b"")
+        self.opposite.check_hangup("RST")
 
     def _writable(self) -> None:
         try:
@@ -110,27 +158,46 @@ class Pipe:
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self._pending = memoryview(b"")
-        if self._pending:
+            self._no_reader()
+        if self._pending or self._link.over:
             return
         self._link.loop.remove_writer(self._target.fileno())
         if self._fin_pending:
             self._pass_fin()
         else:
-            self._read_on()
+            self.adjust()
 
     def check_hangup(self, how: str) -> None:
         """The kernel says that the source hung up: a pipe that reads sees it in order, one that waits is told now."""
-        if not how or self.reading or self._link.over:
+        if not how or self._link.over:
             return
         if how == "RST":
-            self.reset()
-        else:
-            self._tell("FIN", self._link.clock.now())
+            self._read_to_reset()
+            self.hang_up("RST")
+        elif not self.reading and not self._told and (self.gate is None or self.gate.notices("FIN")):
+            self._tell("FIN")
 
-    def _fin(self, stamp: Stamp) -> None:
+    def _read_to_reset(self) -> None:
+        # Not left to the loop: uvloop calls a reader once after an error, and then no more (its issue 552).
+        while self.reading and kernel.unread(self._source):
+            self._readable()
+
+    def hang_up(self, how: str) -> None:
+        """The source's FIN has its turn, or its RST came: pass it on, if the gate does not keep it."""
+        if self._link.over:
+            return
         self._pause()
-        self._tell("FIN", stamp)
+        if self.gate is None or not self.gate.keeps(how):
+            self.pass_hangup(how)
+
+    def pass_hangup(self, how: str) -> None:
+        """Say that the source hung up, and pass it on."""
+        if how == "RST":
+            self._tell("RST")
+            self._link.close(rst=True, detail="RST")
+            return
+        self._link.witness.bytes_passed(self.direction, b"", self._link.clock.now())
+        self._tell("FIN")
         if self._pending:
             self._fin_pending = True
         else:
@@ -143,15 +210,14 @@ class Pipe:
             self._target.shutdown(socket.SHUT_WR)
         self._link.pipe_ended()
 
-    def reset(self) -> None:
-        """The source reset the connection: say so, and pass it on."""
-        self._tell("RST", self._link.clock.now())
-        self._link.close(rst=True, detail="RST")
-
-    def _tell(self, how: str, stamp: Stamp) -> None:
+    def _tell(self, how: str) -> None:
         if how == "RST" or not self._told:
             self._told = True
-            self._link.witness.hung_up(self._direction, how, stamp)
+            self._link.witness.hung_up(self.direction, how, self._link.clock.now())
+
+    def waiting(self) -> int:
+        """Bytes that came and were not passed on yet, here and in the kernel."""
+        return len(self._pending) + kernel.unread(self._source) + (self.gate.kept if self.gate is not None else 0)
 
 
 class Link:
@@ -159,6 +225,7 @@ class Link:
 
     def __init__(self, tap: Tap, client: socket.socket, peer: str) -> None:
         self._tap = tap
+        self.conn = next(_connections)
         self.loop, self.clock, self.hops = tap.loop, tap.clock, tap.hops
         self.over = False
         self._client = client
@@ -171,8 +238,12 @@ class Link:
             Pipe(self, TO_SERVER, client, self._server),
             Pipe(self, TO_CLIENT, self._server, client),
         )
-        self.number = next(_connections)
-        self.witness = tap.make_witness(self.number, peer)
+        self.witness = tap.make_witness(self.conn, peer)
+
+    @property
+    def paths(self) -> tuple[Pipe, Pipe]:
+        """What faults act on: both directions."""
+        return self.pipes
 
     def dial(self) -> None:
         """Connect to the server; the client's first bytes wait in the kernel until that is done."""
@@ -182,24 +253,29 @@ class Link:
         elif code == errno.EINPROGRESS:
             self.loop.add_writer(self._server.fileno(), self._dialled)
         else:
-            self._refused(code)
+            self._failed(code)
 
     def _dialled(self) -> None:
         self.loop.remove_writer(self._server.fileno())
         code = self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code == errno.ECONNRESET:
-            # It had accepted, and reset the connection before this loop came to notice.
-            self.pipes[1].reset()
-        elif code:
-            self._refused(code)
+        if code:
+            self._failed(code)
         else:
             self._flow()
 
-    def _refused(self, code: int) -> None:
-        self.close(rst=True, detail=f"the server refused: {errno.errorcode.get(code, code)}")
+    def _failed(self, code: int) -> None:
+        answer = self.pipes[1]
+        if code == errno.ECONNRESET:
+            # It had accepted, and reset the connection before this loop came to notice.
+            answer.hang_up("RST")
+        elif answer.gate is None or not answer.gate.keeps("RST"):
+            self.close(rst=True, detail=f"the server refused: {errno.errorcode.get(code, code)}")
+        if not self.over:
+            # A black hole took the server's answer: the client may not notice.
+            self._flow()
 
     def _flow(self) -> None:
-        self._tap.upstream_sides[self.number] = "{}:{}".format(*self._server.getsockname())
+        self._tap.upstream_sides[self.conn] = "{}:{}".format(*self._server.getsockname())
         for sock in (self._client, self._server):
             self._tap.watch.add(sock)
         for pipe in self.pipes:
@@ -216,6 +292,10 @@ class Link:
         if all(pipe.ended for pipe in self.pipes):
             self.close(detail="FIN both ways")
 
+    def cut(self, how: str) -> None:
+        """Close both sides with ``FIN`` or ``RST`` as the tap's own doing: it is nobody's hang-up."""
+        self.close(rst=how == "RST", detail=f"cut with {how} by the tap")
+
     def close(self, *, rst: bool = False, detail: str = "") -> None:
         """Close both sides, with RST or FIN, once."""
         if self.over:
@@ -226,17 +306,17 @@ class Link:
             pipe.stop()
         self._tap.forget(self)
         for sock in (self._client, self._server):
-            if rst:
-                kernel.reset(sock)
-            else:
-                sock.close()
+            (kernel.reset if rst else kernel.finish)(sock)
         self.witness.closed(detail)
 
 
 class Tap:
-    """Listens on a free loopback port and links every client to ``upstream``, which may change between links."""
+    """Listens on a free loopback port and links every client to ``upstream``, which may change between links.
 
-    def __init__(self, make_witness: MakeWitness, upstream: Address, clock: Clock) -> None:
+    ``log`` is told what faults do.
+    """
+
+    def __init__(self, make_witness: MakeWitness, upstream: Address, clock: Clock, log: FaultLog | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         self.make_witness, self.upstream, self.clock = make_witness, upstream, clock
         self.hops: deque[int] = deque(maxlen=_HOPS_KEPT)
@@ -245,6 +325,7 @@ class Tap:
         self.links: set[Link] = set()
         self.upstream_sides: dict[int, str] = {}
         """By a connection's number: the tap's own address towards the server, which that takes for its client's."""
+        self._faults = Faults(self.loop, clock, self.links, log or Unheard())
         self._by_fd: dict[int, Link] = {}
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.kernel_stamps = kernel.enable_stamps(self._listener)
@@ -269,6 +350,7 @@ class Tap:
         self.links.add(link)
         for fd in link.filenos():
             self._by_fd[fd] = link
+        self._faults.admit(link)
         link.dial()
 
     def _hangups(self) -> None:
@@ -276,18 +358,33 @@ class Tap:
             if (link := self._by_fd.get(fd)) is not None:
                 link.hangup(fd, how)
 
+    def inject(self, fault: FaultPlan, only: Collection[int] | None = None) -> None:
+        """Disturb the connections that are open and those that come, or those with the numbers ``only``
+        (``Ledger.conns``). Several faults may stand at once.
+
+        Raises ValueError for a fault that cannot be, RuntimeError when the tap is closed.
+        """
+        self._faults.inject(fault, only)
+
+    def clear(self, kind: str | None = None) -> None:
+        """End the faults of ``kind``, or all: what they held back flows on. Raises ValueError for an unknown kind."""
+        self._faults.clear(kind)
+
     def forget(self, link: Link) -> None:
         self.links.discard(link)
-        self.upstream_sides.pop(link.number, None)
+        self.upstream_sides.pop(link.conn, None)
         for fd in link.filenos():
             self._by_fd.pop(fd, None)
 
     def close(self) -> None:
-        """Stop listening and cut every link with FIN."""
+        """Stop listening and close every link with FIN, once."""
+        if self._listener.fileno() < 0:
+            return
         self.loop.remove_reader(self._listener.fileno())
         self._listener.close()
         for link in list(self.links):
             link.close(detail="the tap closed")
+        self._faults.close()
         if (fd := self.watch.fileno()) is not None:
             self.loop.remove_reader(fd)
         self.watch.close()

@@ -9,22 +9,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from probes.clock import Stamp
-from probes.events import BytesSeen, ConnectionClosed, ConnectionOpened, DecoderLost, Direction, Event, FrameSeen
+from probes.events import (
+    BytesSeen,
+    BytesSwallowed,
+    ConnectionClosed,
+    ConnectionOpened,
+    DecoderLost,
+    Direction,
+    Event,
+    FaultEnded,
+    FaultHit,
+    FaultPlan,
+    FaultStarted,
+    FrameSeen,
+)
 from probes.sink import Sink
+from probes.tap.faults import FaultOver
 from probes.tap.seen import Conversation, Item, Lost, Seen, Tag, Tick
 
 
 class Ledger:
-    """What the connections of one tap share: the expected run, backends by pid, closed exchanges."""
+    """What the connections of one tap share: the expected run, backends by pid, closed exchanges.
+
+    It is the ``FaultLog`` of its tap as well: faults belong to the run that was expected when they began, what they
+    do to a connection to that connection's run.
+    """
 
     def __init__(self, sink: Sink, lane: str, conversation: Callable[[], Conversation]) -> None:
         self.sink = sink
         self.conversation = conversation
         self.expected = Tag(0, lane)
         self.backends: dict[int, Observer] = {}
-        self.open: set[Observer] = set()
+        self.open: dict[int, Observer] = {}
         self.requested = False
         """Whether a request of the expected run has passed."""
         self.closed_at: Stamp | None = None
@@ -49,6 +68,31 @@ class Ledger:
         """Connections of this lane that are open now."""
         return len(self.open)
 
+    def conns(self, run: int, lane: str) -> set[int]:
+        """The numbers of the open connections that belong to this run and lane now: whom a cut is to reach."""
+        return {conn for conn, observer in self.open.items() if observer.belongs_to(Tag(run, lane))}
+
+    def fault_started(self, fault: FaultPlan, detail: str) -> FaultOver:
+        run, lane = self.expected.run, self.expected.lane
+        head: dict[str, Any] = {"run": run, "lane": lane, "layer": "wire"}
+        head |= {"fault": fault.kind, "direction": fault.direction}
+        self.sink.emit(FaultStarted, detail=detail, **head)
+        return lambda conns, size, why: self._fault_over(head, conns, size, why)
+
+    def _fault_over(self, head: dict[str, Any], conns: int, size: int, why: str) -> None:
+        self.sink.emit(FaultEnded, conns=conns, size=size, detail=why, **head)
+
+    def fault_hit(
+        self, conn: int, fault: FaultPlan, direction: Direction, did: str, what: str, size: int, detail: str
+    ) -> None:
+        said = {"fault": fault.kind, "direction": direction, "did": did, "what": what, "size": size, "detail": detail}
+        self.open[conn].hit(said)
+        if did == "cut":
+            self.open[conn].cut(what)
+
+    def bytes_swallowed(self, conn: int, fault: FaultPlan, direction: Direction, size: int, stamp: Stamp) -> None:
+        self.open[conn].swallowed(fault, direction, size, stamp)
+
     def closed(self, tag: Tag, evidence: str, at: Stamp) -> None:
         if tag == self.expected and not (future := self._future(tag)).done():
             self.closed_at = at
@@ -69,24 +113,41 @@ class Observer:
         self._tag = ledger.expected
         self._streams: dict[int, Tag] = {}
         self._pid = 0
-        ledger.open.add(self)
+        ledger.open[conn] = self
         self._emit(ConnectionOpened, self._tag, None, peer=peer)
 
     def bytes_passed(self, direction: Direction, data: bytes, stamp: Stamp) -> None:
-        self._items(direction, self._talk.feed(direction, data), stamp)
+        self._items(direction, self._talk.feed(direction, data) if data else self._talk.end(direction), stamp)
 
     def hung_up(self, direction: Direction, how: str, stamp: Stamp) -> None:
-        self._items(direction, self._talk.end(direction) if how == "FIN" else [], stamp)
         for tag in self._parties():
             self._emit(FrameSeen, tag, stamp, direction=direction, proto="tcp", name=how, stamp=stamp.quality)
         self._ledger.closed(self._tag, f"{direction} {how}", stamp)
+
+    def belongs_to(self, tag: Tag) -> bool:
+        """Whether the connection is of this run and lane now."""
+        return tag in self._parties()
+
+    def hit(self, said: dict[str, Any]) -> None:
+        """A fault did something to the connection."""
+        for tag in self._parties():
+            self._emit(FaultHit, tag, None, **said)
+
+    def swallowed(self, fault: FaultPlan, direction: Direction, size: int, stamp: Stamp) -> None:
+        """A fault took bytes of the connection."""
+        said = {"fault": fault.kind, "direction": direction, "size": size, "stamp": stamp.quality}
+        self._emit(BytesSwallowed, self._tag, stamp, **said)
+
+    def cut(self, how: str) -> None:
+        """The tap itself closes the connection."""
+        self._ledger.closed(self._tag, f"cut with {how} by the tap", self._ledger.sink.clock.now())
 
     def _parties(self) -> list[Tag]:
         """Whom the end of the connection concerns."""
         return [self._tag]
 
     def closed(self, detail: str) -> None:
-        self._ledger.open.discard(self)
+        del self._ledger.open[self._conn]
         if self._ledger.backends.get(self._pid) is self:
             del self._ledger.backends[self._pid]
         self._emit(ConnectionClosed, self._tag, None, detail=detail)

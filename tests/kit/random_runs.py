@@ -92,6 +92,17 @@ LANE_EVENTS = st.one_of(
     _of(ev.TeardownStarted),
     _of(ev.BackendState, pid=_SMALL, state=st.sampled_from(("active", "idle", "gone")), wait=_TEXT),
     _of(ev.Residue, held=st.dictionaries(st.sampled_from(("handlers", "streams")), _SMALL)),
+    _of(ev.FaultStarted, fault=st.just("freeze"), direction=_WAYS, detail=_TEXT),
+    _of(
+        ev.FaultHit,
+        conn=_SMALL,
+        fault=st.just("lose-cancel"),
+        direction=_WAYS,
+        did=st.sampled_from(("held", "lost", "cut")),
+        what=st.sampled_from(("CancelRequest", "FIN", "RST")),
+    ),
+    _of(ev.BytesSwallowed, conn=_SMALL, fault=st.just("black-hole"), direction=_WAYS, size=_SMALL),
+    _of(ev.FaultEnded, fault=st.just("freeze"), direction=_WAYS, conns=_SMALL, size=_SMALL, detail=_TEXT),
     _of(ev.DecoderLost, conn=_SMALL, direction=_WAYS, proto=st.just("http/2"), reason=_TEXT),
 )
 RUN_EVENTS = st.one_of(

@@ -197,6 +197,25 @@ def test_a_query_that_does_more_than_begin_is_the_statement(statement: str) -> N
     assert lane.layer("server").started == ZERO - 7_000_000
 
 
+def test_the_connection_of_a_cancel_that_a_fault_lost_stops_no_statement() -> None:
+    story = started("postgres")
+    frame(story, -7000, "Execute", proto="postgres", conn=1)
+    cancelled(story)
+    lost = {"fault": "lose-cancel", "did": "lost", "what": "CancelRequest", "direction": TO_SERVER}
+    story(ev.FaultHit, 1400, layer="wire", conn=2, **lost)
+    frame(story, 1500, "FIN", proto="tcp", conn=2)
+    assert interrupt(lane_of(story)) is None
+
+
+def test_a_cut_by_the_tap_is_nobodys_interrupt() -> None:
+    story = cancelled(started("http/1.1"))
+    story(ev.FaultStarted, 500, layer="wire", fault="cut", detail="with RST")
+    story(ev.FaultHit, 510, layer="wire", conn=1, fault="cut", did="cut", what="RST", direction="")
+    story(ev.ConnectionClosed, 520, layer="wire", conn=1, detail="cut with RST by the tap")
+    story(ev.FaultEnded, 530, layer="wire", fault="cut", conns=1)
+    assert interrupt(lane_of(story)) is None
+
+
 def test_a_statement_whose_connection_was_cut_is_ended_by_the_observer_alone() -> None:
     story = started("postgres")
     frame(story, -7000, "Execute", proto="postgres", conn=1)
