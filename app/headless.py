@@ -15,8 +15,8 @@ from app.results import EndedRuns, result
 from app.settings import RunSettings
 from app.table import table, wants_colour
 from probes.clock import Clock
-from probes.events import Event, PhaseReached, RunEnded, SpanEnded
-from probes.fold import CALL, fold_session
+from probes.events import CALL, Event, PhaseReached, RunEnded, SpanEnded
+from probes.fold import fold_session
 from probes.state import RunState, SessionState
 
 READY_TIMEOUT = 60.0

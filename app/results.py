@@ -108,6 +108,7 @@ def _lane(lane: LaneState, now: int) -> dict[str, Any]:
         "zombie": {"ms": round(dead.ns / 1e6, 1), "bytes": dead.size},
         "residue": {name: count for name, count in lane.residue.items() if count},
         "verdict": verdict(lane, now),
+        **({"budget_ms": [_ms(left) for _, left, _ in lane.budgets]} if lane.budgets else {}),
         **({"links": [_link(lane, each) for each in lane.links]} if lane.plan.middleware else {}),
     }
 
@@ -133,6 +134,10 @@ def _at(lane: LaneState, layer: Layer, moment: Moment) -> float | None:
 def _evidence(lane: LaneState, layer: Layer, *moments: Moment) -> str | None:
     found: list[Mark] = [mark for moment in moments if (mark := lane.layer(layer).first(moment)) is not None]
     return found[0].evidence if found else None
+
+
+def _ms(ns: int | None) -> float | None:
+    return None if ns is None else round(ns / 1e6, 1)
 
 
 def _us(ns: int | None) -> float | None:

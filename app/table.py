@@ -81,6 +81,9 @@ def _summary(lane: Mapping[str, Any], colour: bool) -> str:
     ]
     if zombie["ms"]:
         parts.append(f"zombie {zombie['ms']:g} ms, {zombie['bytes']} bytes")
+    if lane.get("budget_ms"):
+        left = ", ".join("no limit" if ms is None else f"{ms:g} ms" for ms in lane["budget_ms"])
+        parts.append(f"left of the deadline: {left}")
     if lane.get("links"):
         parts.append("links: " + ", ".join(f"{shown(link['name'])} {link['effect']}" for link in lane["links"]))
     if lane["residue"]:

@@ -151,15 +151,21 @@ FAULTS: dict[str, str] = {
 
 
 class Option(NamedTuple):
-    """What one option takes (``bool``, ``int``, ``float`` for any number, or one of some words), and a line of help."""
+    """What one option takes (``bool``, ``int``, ``float`` for any number, ``str``, one of some words), and its help."""
 
-    takes: type[bool] | type[int] | type[float] | tuple[str, ...]
+    takes: type[bool] | type[int] | type[float] | type[str] | tuple[str, ...]
     help: str
 
 
 _ALL_OPTIONS: dict[str, Option] = {
     "edge": Option(("asyncio", "anyio"), "whose cancel scope the caller's task runs in"),
     "second_cancel": Option(bool, "a second task.cancel() while the first is being cleaned up"),
+}
+
+_HOP_OPTIONS: dict[str, Option] = {
+    "called_by": Option(str, "a hop: the lane whose handler makes this call, not the lab"),
+    "budget": Option(("passed", "not passed", "margin"), "of a hop: what is handed on of its caller's deadline"),
+    "margin": Option(float, "of a hop: seconds that the one before it keeps for explaining a failure"),
 }
 
 _HTTP_OPTIONS: dict[str, Option] = {
@@ -181,13 +187,14 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "stop_reading": Option(bool, "the caller reads no more when it is in its phase"),
     }
     | _ALL_OPTIONS,
-    "http/1.1": _HTTP_OPTIONS | _ALL_OPTIONS,
+    "http/1.1": _HTTP_OPTIONS | _HOP_OPTIONS | _ALL_OPTIONS,
     "http/2": _HTTP_OPTIONS | _ALL_OPTIONS,
     "postgres": {
         "check_interval": Option(float, "client_connection_check_interval in ms; 0 is off"),
         "pool_size": Option(int, "connections in the client's pool"),
         "autocommit": Option(bool, "the statement is its own transaction"),
     }
+    | _HOP_OPTIONS
     | _ALL_OPTIONS,
 }
 """What only some protocols have, by protocol and name."""

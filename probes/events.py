@@ -24,6 +24,12 @@ LAYERS: tuple[Layer, ...] = ("caller", "client", "wire", "server", "resource")
 """The rows of a lane, top to bottom."""
 
 
+CALL = "call"
+"""The name of the spans that make up a lane's rows; other spans are phases inside them."""
+
+CALLED_BY = "called_by"
+"""The option that makes a lane a hop: the name of the lane whose handler makes its call."""
+
 GUEST = "guest"
 """The phase of a lane whose client is none of the lab's: it is wherever its client has brought it."""
 
@@ -236,6 +242,16 @@ class CleanedUp(Event):
     span: int
     name: str
     evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSeen(Event):
+    """What was left of the caller's deadline where a hop began: as it arrived at a server, or as it was handed on to
+    the next hop. None: there was none, or it was not handed on."""
+
+    kind: Literal["budget"] = "budget"
+    left_ns: int | None
+    evidence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,14 +16,14 @@ a process was late. How a mark is told from mere traffic:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import Any
 
 from msgspec.structs import replace
 
 from probes import events as ev
-from probes.events import TO_CLIENT, TO_SERVER, Event, Layer
+from probes.events import CALL, CALLED_BY, TO_CLIENT, TO_SERVER, Event, Layer
 from probes.machine import TERMINAL, Input, State
 from probes.state import (
     INDEX,
@@ -38,9 +38,6 @@ from probes.state import (
     SessionState,
     Zero,
 )
-
-CALL = "call"
-"""The name of the spans that make up a lane's rows; other spans are phases inside them."""
 
 GUESTS = "guests"
 """The part of a lab that takes outside clients."""
@@ -106,10 +103,31 @@ def _run_started(state: RunState, event: ev.RunStarted) -> RunState:
 def _trigger(state: RunState, event: ev.Trigger) -> RunState:
     if event.lane:
         zero = Zero(event.t, event.cause, event.detail, own=True)
-        return _on_lane(state, event, lambda lane, _: lane if lane.zero else replace(lane, zero=zero))
+        family = _family(state, event.lane)
+        return replace(
+            state,
+            lanes=tuple(
+                replace(lane, zero=zero) if lane.name in family and lane.zero is None else lane for lane in state.lanes
+            ),
+        )
     zero = Zero(event.t, event.cause, event.detail)
     lanes = tuple(lane if lane.zero or _over(lane) else replace(lane, zero=zero) for lane in state.lanes)
     return replace(state, zero=state.zero or zero, lanes=lanes)
+
+
+def _family(state: RunState, name: str) -> set[str]:
+    """The lanes that hang together by hops: what triggers one of them is zero for them all."""
+    callers = {lane.name: str(lane.plan.options.get(CALLED_BY, "")) for lane in state.lanes}
+    return {other for other in callers if _root(other, callers) == _root(name, callers)} | {name}
+
+
+def _root(name: str, callers: Mapping[str, str]) -> str:
+    """The lane whose call all others of its chain follow from; a chain that bites its tail has none of its own."""
+    for _ in callers:
+        if callers.get(name, "") not in callers:
+            break
+        name = callers[name]
+    return name
 
 
 def _joined(state: RunState, event: ev.LaneJoined) -> RunState:
@@ -427,6 +445,10 @@ def _link(lane: LaneState, event: ev.LinkSignal) -> LaneState:
     return replace(lane, links=(*lane.links, LinkState(event.link, event.name, event.effect, event.t, event.evidence)))
 
 
+def _budget(lane: LaneState, event: ev.BudgetSeen) -> LaneState:
+    return replace(lane, budgets=(*lane.budgets, (event.t, event.left_ns, event.evidence)))
+
+
 def _phase(lane: LaneState, event: ev.PhaseReached) -> LaneState:
     return replace(lane, phase=event.phase, reached=event.t if lane.reached is None else lane.reached)
 
@@ -489,6 +511,7 @@ _LANE_HANDLERS: dict[type[Event], Callable[[LaneState, Any], LaneState]] = {
     ev.BackendState: _backend,
     ev.PhaseReached: _phase,
     ev.LinkSignal: _link,
+    ev.BudgetSeen: _budget,
     ev.TeardownStarted: _teardown,
     ev.Residue: _residue,
     ev.DecoderLost: _lost,

@@ -15,6 +15,9 @@ LANE_HEADER = "x-cancelloscope-lane"
 """A request says which run and lane it belongs to, so that the tap and the server can attribute what they
 see from the wire itself. A connection without these is a guest's."""
 
+BUDGET_HEADER = "x-cancelloscope-budget-ms"
+"""What is left of its caller's deadline, for a hop over HTTP, which has no header of its own for that."""
+
 SQL_TAG = "cancelloscope run={run} lane={lane}"
 """The same in a comment at the start of a statement: ``/* cancelloscope run=7 lane=postgres */``."""
 

@@ -115,6 +115,8 @@ class LaneState(Struct, frozen=True, gc=False):
     """PostgreSQL: (t, state, err) of the backend, each change once."""
     links: tuple[LinkState, ...] = ()
     """What became of signals at the links between caller and client, in the order of time."""
+    budgets: tuple[tuple[int, int | None, str], ...] = ()
+    """Of a hop: (t, ns left of its caller's deadline or None, by what that is known)."""
     swallowed: int = 0
     """Cancels that reached the server's handler, and that it did not act on."""
     teardown: int | None = None

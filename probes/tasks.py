@@ -42,3 +42,16 @@ class TaskKeeper:
     def report(self, name: str, error: BaseException) -> None:
         """Say that ``name`` failed, where a task that failed would be said."""
         self._on_error(name, error)
+
+
+async def undisturbed(task: asyncio.Task[Any]) -> None:
+    """Wait for the end of ``task`` however often the waiting task is cancelled; such a cancel is raised afterwards."""
+    cancel: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            # Unlike an await of the task itself, this hands no cancel on to it.
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancel = error
+    if cancel is not None:
+        raise cancel

@@ -26,8 +26,9 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from probes.schema import Chunk, SlowRequest
-from probes.tasks import TaskKeeper
-from servers.handler import Told, undisturbed
+from probes.tasks import TaskKeeper, undisturbed
+from servers.handler import Told
+from servers.hops import HopTimeout
 from servers.registry import Who
 from servers.request import NUMBERS, PARAMETERS, Asked, BadRequest, read_asked, read_attribution
 
@@ -105,12 +106,19 @@ class Call:
             await self.abort(grpc.StatusCode.CANCELLED, "the handler cancelled itself")
         except grpc.aio.AbortError:
             raise
+        except HopTimeout as error:
+            await self.abort(grpc.StatusCode.DEADLINE_EXCEEDED, str(error))
         except (BadRequest, UploadCut) as error:
             await self.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except _CALL_IS_OVER as error:
             await self.abort(grpc.StatusCode.CANCELLED, f"the write failed: {error}")
         except Exception as error:  # noqa: BLE001 - the span has told it; the client gets a status
             await self.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+
+    def left(self) -> float | None:
+        """Seconds to the caller's deadline; None: it has none."""
+        remaining: float | None = self._context.time_remaining()
+        return remaining
 
     def told_by(self, error: BaseException) -> Told | None:
         """How this exception tells that the client is gone (``servers.handler.ToldBy``)."""

@@ -57,7 +57,7 @@ class GrpcServer:
         asked = await _asked(call, raw, streams=False)
 
         async def work(handler: Handler) -> str:
-            await handler.sleep("sleep before response", asked.delay)
+            await handler.answer_time("sleep before response", asked.delay)
             return _respond(handler, asked)
 
         await self._run(UNARY, call, asked.behaviour, work)
@@ -129,7 +129,7 @@ class GrpcServer:
     async def _run(
         self, method: str, call: Call, behaviour: Behaviour, work: Callable[[Handler], Coroutine[Any, Any, str]]
     ) -> None:
-        handler = Handler(self._env, call.who(method), behaviour, call.told_by)
+        handler = Handler(self._env, call.who(method), behaviour, call.told_by, call.left)
         strikes: Strikes = {
             "abort": lambda blow: handler.interrupt(lambda: self._abort(call, blow)),
             "stop": self._begin_to_stop,

@@ -17,8 +17,9 @@ from probes.clock import Stamp
 from probes.events import CancelSwallowed, ChunkSent, Layer
 from probes.sink import Sink
 from probes.span import Span
-from probes.tasks import TaskKeeper
+from probes.tasks import TaskKeeper, undisturbed
 from servers.behaviours import Behaviour, Work
+from servers.hops import Hops
 from servers.registry import Registry, Who
 from servers.strikes import Missed, Strikes
 
@@ -34,6 +35,7 @@ class Env:
     sink: Sink
     registry: Registry
     tasks: TaskKeeper
+    hops: Hops
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,19 @@ ToldBy = Callable[[BaseException], Told | None]
 """How this exception tells that the client is gone; None: it does not, the handler failed by itself."""
 
 
+Left = Callable[[], float | None]
+"""Seconds that are left of the caller's deadline; None: there is none, or nobody said so."""
+
+
 class Handler:
     """One handler that runs. Make it in the task that awaits ``run``: a task that is cancelled before its first
     step never enters, and then there is nothing to tell."""
 
-    def __init__(self, env: Env, who: Who, behaviour: Behaviour, told_by: ToldBy) -> None:
+    def __init__(self, env: Env, who: Who, behaviour: Behaviour, told_by: ToldBy, left: Left = lambda: None) -> None:
         # A guest's handler gets a name of its own, by which all that it says can be told to be of one exchange.
         who = who if who.run else replace(who, lane=f"guest {next(_guests)}")
         self._env, self._who, self._behaviour, self._told_by = env, who, behaviour, told_by
+        self._left = left
         now = self.now()
         self._running = env.registry.enter(who, now)
         self._span = self._open("server", HANDLER, f"{who.request} from {who.peer}", now)
@@ -92,6 +99,17 @@ class Handler:
         self._instead = instead
         if self._working is not None:
             self._working.cancel()
+
+    async def answer_time(self, label: str, seconds: float) -> None:
+        """What the answer takes: a wait, or the handler's own call to the next hop."""
+        hop = self._env.hops.take(self._who.run, self._who.lane)
+        if hop is not None or self._left() is not None:
+            self._env.hops.arrived(self._who.run, self._who.lane, self._left())
+        if hop is None:
+            await self.sleep(label, seconds)
+            return
+        self.at(f"the call of {hop.next_lane}")
+        await self._env.hops.call(hop, self._left())
 
     def accepted(self, size: int) -> None:
         """A write of one chunk of ``size`` bytes was accepted: it cannot be taken back."""
@@ -228,19 +246,6 @@ async def linger(handler: Handler, seconds: float) -> None:
 
 def _words(at: str, error: BaseException, told: Told | None) -> str:
     return f"at {at}{_first_line(error)}" if told is None else f"at {at}, told by {told.how}"
-
-
-async def undisturbed(task: asyncio.Task[Any]) -> None:
-    """Wait for the end of ``task`` however often the waiting task is cancelled; such a cancel is raised afterwards."""
-    cancel: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            # Unlike an await of the task itself, this hands no cancel on to it.
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancel = error
-    if cancel is not None:
-        raise cancel
 
 
 def _outcome(task: asyncio.Task[None]) -> str:

@@ -28,6 +28,7 @@ from probes.tasks import TaskKeeper
 from servers.behaviours import LONGEST_S
 from servers.grpc_server import GrpcServer
 from servers.handler import Env
+from servers.hops import Hop, Hops
 from servers.http.app import HttpServer
 from servers.http.hypercorn_server import HypercornServer
 from servers.http.tls import make_tls
@@ -49,6 +50,7 @@ class Command(msgspec.Struct):
     run: int = 0
     lane: str = ""
     how: str = ""
+    hop: Hop | None = None
     grace: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_S)] | None = None
 
 
@@ -61,7 +63,8 @@ class Process:
         self._outlet.sink = self._sink
         self._tasks = TaskKeeper(self._failed)
         self._registry = Registry()
-        env = Env(self._sink, self._registry, self._tasks)
+        self._hops = Hops(self._sink, self._tasks)
+        env = Env(self._sink, self._registry, self._tasks, self._hops)
         self._grpc = GrpcServer(env)
         self._http = HttpServer(env)
         self._hypercorn = HypercornServer(env)
@@ -106,10 +109,12 @@ class Process:
             self._sink.emit(Residue, layer="server", held=self._registry.counts())
         elif command.cmd == "strike":
             self._strike(command)
+        elif command.cmd == "hop" and command.hop is not None:
+            self._hops.add(command.hop)
         elif command.cmd == "quit":
             self._over.set()
         else:
-            self._note(f"unknown command {_shown(line)}: handlers, strike and quit are known")
+            self._note(f"unknown command {_shown(line)}: handlers, strike, hop and quit are known")
 
     def _strike(self, command: Command) -> None:
         why_not = strike(self._sink, self._registry, command.run, command.lane, command.how, command.grace)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from probes.schema import LANE_HEADER, RUN_HEADER
+from probes.schema import BUDGET_HEADER, LANE_HEADER, RUN_HEADER
 from servers.behaviours import LONGEST_S, Behaviour, UnknownBehaviour, make_behaviour
 
 _LARGEST_RUN = 2**31
@@ -89,3 +89,9 @@ def read_attribution(headers: Mapping[str, str]) -> tuple[int, str]:
     if not 0 < run < _LARGEST_RUN:
         return 0, ""
     return run, headers.get(LANE_HEADER, "")[:_LONGEST_LANE]
+
+
+def read_budget(headers: Mapping[str, str]) -> float | None:
+    """Seconds that are left of the caller's deadline, as the request says; None where it says nothing readable."""
+    text = headers.get(BUDGET_HEADER, "")
+    return int(text) / 1e3 if text.isascii() and text.isdigit() and len(text) < 8 else None

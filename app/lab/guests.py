@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from probes.events import Listening
 from probes.fold import GUESTS
-from probes.lanes.guest_backends import GuestBackends
+from probes.lanes.backends import Backends
 from probes.lanes.postgres import Login
 from probes.sink import Sink
 from probes.tap.decode import http_conversation, postgres_conversation
@@ -23,11 +23,11 @@ class GuestHouse:
         self._sink, self._tasks = sink, tasks
         self.guests = Guests(sink, first_run, self._joined)
         self._taps: dict[str, Tap] = {}
-        self._backends: GuestBackends | None = None
+        self._backends: Backends | None = None
 
     async def open(self, host: str, services: Mapping[str, Address], login: Login, *, embedded: bool) -> None:
         """Open a tap for each service and say where. Raises OSError, and what asyncpg raises."""
-        self._backends = GuestBackends(self._sink, login)
+        self._backends = Backends(self._sink, login)
         await self._backends.open(make_role=embedded)
         addresses = {name: "{}:{}".format(*self._open(name, host, where)) for name, where in services.items()}
         self._sink.emit(Listening, part=GUESTS, addresses=addresses)

@@ -33,6 +33,14 @@ class LagMeter:
         self._due = self._sink.clock.now().t + _INTERVAL_NS
         self._handle = self._loop.call_later(_INTERVAL_NS / 1e9, self._sample)
 
+    def attribute(self, run: int) -> None:
+        """From now on lateness is ``run``'s; what there was before is told first, as whose it was."""
+        self.stop()
+        self._measure()
+        self.flush()
+        self.run = run
+        self.start()
+
     def stop(self) -> None:
         if self._handle is not None:
             self._handle.cancel()
@@ -43,11 +51,15 @@ class LagMeter:
         self._sink.emit(LoopLag, run=self.run, lag_ns=worst)
 
     def _sample(self) -> None:
-        lag = max(0, self._sink.clock.now().t - self._due)
-        self._worst = max(self._worst, lag)
+        lag = self._measure()
         # The error bar falls slowly, so that a stamp just after a hiccup still carries it.
         self._sink.clock.lag_ns = max(lag, self._sink.clock.lag_ns // 2)
         self._samples += 1
         if self._samples >= _SAY_EVERY:
             self.flush()
         self.start()
+
+    def _measure(self) -> int:
+        lag = max(0, self._sink.clock.now().t - self._due)
+        self._worst = max(self._worst, lag)
+        return lag

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from app.lab.handlers import Handlers
 from app.lab.servers import ServersProcess
 from probes.events import LanePlan
@@ -36,6 +38,9 @@ class OwnServers:
 
     def kill(self) -> None:
         self._process.kill()
+
+    def call_on(self, hop: Mapping[str, object]) -> None:
+        self._process.call_on(hop)
 
     def strike(self, run: int, lane: str, how: str, grace: float | None = None) -> None:
         self._process.strike(run, lane, how, grace)

@@ -10,7 +10,7 @@ import contextlib
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -85,10 +85,16 @@ class ServersProcess:
         name = [] if self._whose is None else [f"{NAME} {self._whose.run} {self._whose.lane}"]
         return [sys.executable, "-P", "-m", "servers", *name]
 
+    def call_on(self, hop: Mapping[str, object]) -> None:
+        """Have a handler make a call of its own (``servers.hops.Hop``)."""
+        self._write({"cmd": "hop", "hop": dict(hop)})
+
     def strike(self, run: int, lane: str, how: str, grace: float | None = None) -> None:
         """Have the server side of a lane act (``servers.process``). A process that is gone does nothing."""
+        self._write({"cmd": "strike", "run": run, "lane": lane, "how": how, "grace": grace})
+
+    def _write(self, command: Mapping[str, object]) -> None:
         if self._process is not None and self._process.stdin is not None and self._process.returncode is None:
-            command = {"cmd": "strike", "run": run, "lane": lane, "how": how, "grace": grace}
             self._process.stdin.write(msgspec.json.encode(command) + b"\n")
 
     async def entered(self, run: int, lane: str) -> None:

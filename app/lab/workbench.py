@@ -11,9 +11,10 @@ from typing import Protocol
 
 from app.lab.own import OwnServers, needs_own_servers
 from probes.catalogue import PROTOCOLS
-from probes.events import LanePlan
+from probes.events import CALLED_BY, LanePlan
 from probes.lanes.base import Bench, Lane, ServersLink
 from probes.lanes.grpc import GrpcLane, GrpcSession
+from probes.lanes.hop import HopLane
 from probes.lanes.http import HttpSession
 from probes.lanes.postgres import Login, PostgresSession
 from probes.sink import Sink
@@ -116,12 +117,19 @@ class Workbench:
         if needs_own_servers(plan):
             return self._housed(run, plan)
         place = place_of(plan)
+        if CALLED_BY in plan.options:
+            return self._hop(place, run, plan)
         if place not in self._sessions:
             await self._open_first(place)
         session = self._sessions[place]
         await session.warm(plan)
         self._benches[place].ledger.expect(run, plan.lane)
         return session.lane(run, plan)
+
+    def _hop(self, place: Place, run: int, plan: LanePlan) -> Lane:
+        bench = self._bench(place)
+        bench.ledger.expect(run, plan.lane)
+        return HopLane(bench, run, plan, self._login if plan.protocol == "postgres" else None)
 
     def _housed(self, run: int, plan: LanePlan) -> Lane:
         """A lane with servers, a tap and a channel of its own, which it opens and closes by itself."""

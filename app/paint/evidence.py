@@ -66,11 +66,20 @@ def paint_evidence(view: View, columns: int, rows: int) -> Sheet:
         sheet.put(1, 1, TRIGGER, Role.ZERO)
         sheet.put(3, 1, "0", Role.ZERO)
         sheet.write(f"{lane.zero.cause} {lane.zero.detail}".strip(), Role.ZERO)
+    _paint_budgets(sheet, lane)
     _paint_links(sheet, lane)
     _paint_marks(sheet, lane, view)
     if lane.lost:
         sheet.write(f"the tap's decoder gave up: {lane.lost}", Role.ALERT)
     return sheet
+
+
+def _paint_budgets(sheet: Sheet, lane: LaneState) -> None:
+    """Of a hop: what was left of its caller's deadline."""
+    for _, left, evidence in lane.budgets:
+        sheet.put(3, sheet.used, "no limit" if left is None else figure(left), Role.DONE)
+        sheet.put(_LAYER, sheet.used, "budget", Role.TEXT)
+        sheet.write(f"left of the caller's deadline, {evidence}", Role.TEXT)
 
 
 def _paint_links(sheet: Sheet, lane: LaneState) -> None:

@@ -163,6 +163,7 @@ def _paint_plan(canvas: Canvas, y: int, lane: LaneState, view: View, names: int,
     """Under a lane's name, where there is room: phase, behaviour, verdict."""
     if names < 16:
         return
-    lines: Sequence[str] = (lane.phase or lane.plan.phase, lane.plan.behaviour, verdict(lane, view.now))
+    budget = [f"{'no limit' if left is None else figure(left)} left" for _, left, _ in lane.budgets[-1:]]
+    lines: Sequence[str] = (lane.phase or lane.plan.phase, *budget, lane.plan.behaviour, verdict(lane, view.now))
     for line, text in enumerate(lines[:rows]):
         canvas.put(3, y + line, fit(plain(text), names - 3), Role.DIM)

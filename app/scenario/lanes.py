@@ -221,6 +221,8 @@ def _not_taken(takes: object, value: bool | int | float | str) -> str:
     if takes is bool:
         return "" if isinstance(value, bool) else "true or false"
     fine = not isinstance(value, bool | str) and math.isfinite(value) and value >= 0
+    if takes is str:
+        return "" if isinstance(value, str) else "text"
     if takes is int:
         return "" if fine and isinstance(value, int) else "a whole number, 0 or above"
     return "" if fine else "a number, 0 or above"

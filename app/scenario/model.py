@@ -14,6 +14,7 @@ from app.scenario.releases import Package, Release
 from app.scenario.teach import Teach
 from app.settings import RunSettings
 from probes import catalogue
+from probes.events import CALLED_BY
 
 
 class Scenario(Strict):
@@ -56,6 +57,7 @@ def _misfits(scenario: Scenario) -> Iterator[Misfit]:
     for number, name in enumerate(names):
         if name in names[:number]:
             yield Misfit(f"two lanes are called {name}: give one of them a name of its own", "lanes", number, "name")
+    yield from _hops(scenario, names)
     yield from scenario.expect.strangers(names)
     if scenario.fixed_in and scenario.affects is None:
         yield Misfit('whose defect was fixed? write affects = "package"', "fixed_in")
@@ -64,9 +66,26 @@ def _misfits(scenario: Scenario) -> Iterator[Misfit]:
     if scenario.cause == "deadline" and scenario.deadline is None:
         yield Misfit('the cause "deadline" needs one: write deadline = "500ms"', "cause")
     for number, lane in enumerate(scenario.lanes if scenario.cause == "timeout" else ()):
-        if lane.cause not in catalogue.TIMERS:
+        if lane.cause not in catalogue.TIMERS and CALLED_BY not in lane.options:
             text = f"nobody presses a key (the run's cause is timeout): {listed(_timers(lane))} end it by themselves"
             yield Misfit(text, "lanes", number, "cause")
+
+
+_HOPS_FROM = {"http/1.1": "grpc", "postgres": "http/1.1"}
+"""Whose handler calls a hop of this protocol: A is gRPC, B is HTTP, C is PostgreSQL."""
+
+
+def _hops(scenario: Scenario, names: list[str]) -> Iterator[Misfit]:
+    protocols: dict[object, str] = {lane.lane: lane.protocol for lane in scenario.lanes}
+    for number, lane in enumerate(scenario.lanes):
+        caller = lane.options.get(CALLED_BY)
+        if caller is None:
+            continue
+        needed = _HOPS_FROM.get(lane.protocol)
+        if caller not in protocols:
+            yield Misfit(f"there is no lane {caller!r}: the lanes are {listed(names)}", "lanes", number, "options")
+        elif protocols[caller] != needed:
+            yield Misfit(f"a {lane.protocol} hop is called by {needed or 'nobody'}", "lanes", number, "options")
 
 
 def _timers(lane: LaneSpec) -> Iterator[str]:

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from probes.clock import Stamp
-from probes.events import ChunkReceived, LanePlan, Layer, LinkSignal, PhaseReached, Trigger
-from probes.fold import CALL
+from probes.events import CALL, ChunkReceived, LanePlan, Layer, LinkSignal, PhaseReached, Trigger
 from probes.middleware import Chain, Effect
 from probes.sink import Sink
 from probes.span import Span
@@ -35,6 +34,9 @@ _TRAVEL = 0.1
 
 class ServersLink(Protocol):
     """The servers process, as far as a lane may reach it."""
+
+    def call_on(self, hop: Mapping[str, object]) -> None:
+        """Have the handler of a lane make a call of its own (``servers.hops.Hop``)."""
 
     def strike(self, run: int, lane: str, how: str, grace: float | None = None) -> None:
         """Have the server side of a lane act, by one of the hows of ``servers.process``."""

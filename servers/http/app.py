@@ -7,13 +7,14 @@ import contextlib
 import ssl
 
 from servers.handler import Env, Handler, Told
+from servers.hops import HopTimeout
 from servers.http.connection import Connection, Exchange, Gone
 from servers.http.http1 import Http1
 from servers.http.http2 import Http2
 from servers.http.routes import Refusal, about, answer, decide, split
 from servers.http.sniff import Sniff
 from servers.registry import Who
-from servers.request import read_attribution
+from servers.request import read_attribution, read_budget
 from servers.strikes import Blow
 
 
@@ -68,6 +69,8 @@ class HttpServer:
         except Gone:
             # The handler's span has told it. Nobody is there to be answered.
             pass
+        except HopTimeout as error:
+            await answer(exchange, 504, f"{error}\n")
         finally:
             exchange.give_up()
             self._serving -= 1
@@ -87,7 +90,13 @@ class HttpServer:
         route, asked = decision
         run, lane = read_attribution(request.headers)
         who = Who(run, lane, request.protocol, request.peer, f"{request.method} {path}")
-        handler = Handler(self._env, who, asked.behaviour, lambda error: _told_by(error, exchange))
+        handler = Handler(
+            self._env,
+            who,
+            asked.behaviour,
+            lambda error: _told_by(error, exchange),
+            lambda: read_budget(request.headers),
+        )
         strikes = {**exchange.strikes(), "stop": self._begin_to_stop}
         await handler.run(lambda: route.work(handler, exchange, asked), strikes)
 

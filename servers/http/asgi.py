@@ -14,7 +14,7 @@ from typing import Any
 from servers.handler import Env, Handler, Told
 from servers.http.routes import Refusal, Request, Route, answer, decide
 from servers.registry import Who
-from servers.request import Asked, read_attribution
+from servers.request import Asked, read_attribution, read_budget
 from servers.strikes import Strikes
 
 Scope = dict[str, Any]
@@ -127,7 +127,7 @@ class Application:
         task = asyncio.current_task()
         assert task is not None
         who = Who(*read_attribution(request.headers), request.protocol, request.peer, _named(request))
-        handler = Handler(self._env, who, asked.behaviour, exchange.told_by)
+        handler = Handler(self._env, who, asked.behaviour, exchange.told_by, lambda: read_budget(request.headers))
         watcher = self._env.tasks.start(exchange.watch(task), name="watch http.disconnect") if watch else None
         self._handled[exchange] = task
         try:

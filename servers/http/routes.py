@@ -58,7 +58,7 @@ async def _stream(handler: Handler, exchange: Exchange, asked: Asked) -> str:
 
 
 async def _slow_headers(handler: Handler, exchange: Exchange, asked: Asked) -> str:
-    await handler.sleep("sleep before head", asked.delay)
+    await handler.answer_time("sleep before head", asked.delay)
     return await _short_answer(handler, exchange, "at last\n")
 
 

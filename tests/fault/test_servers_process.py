@@ -121,7 +121,7 @@ async def test_what_is_no_command_is_noted() -> None:
         notes = servers.notes()
         assert len(notes) == 7
         assert notes[1].startswith("servers: unreadable command '{': ")
-        assert notes[4] == 'servers: unknown command \'{"cmd": "dance"}\': handlers, strike and quit are known'
+        assert notes[4] == 'servers: unknown command \'{"cmd": "dance"}\': handlers, strike, hop and quit are known'
 
 
 @pytest.mark.parametrize("path", ["/dev/null", __file__])

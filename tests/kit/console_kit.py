@@ -16,8 +16,7 @@ from app.settings import RunSettings
 from app.source import LiveSource, view_of
 from probes import events as ev
 from probes.clock import Clock, Stamp
-from probes.events import TO_CLIENT, TO_SERVER, Event, LanePlan
-from probes.fold import CALL
+from probes.events import CALL, TO_CLIENT, TO_SERVER, Event, LanePlan
 from probes.sink import Sink
 
 SECOND = 1_000_000_000

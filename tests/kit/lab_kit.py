@@ -23,6 +23,7 @@ from app.results import Results
 from app.scenario import LaneSpec
 from probes.clock import Clock
 from probes.events import (
+    CALL,
     TO_CLIENT,
     TO_SERVER,
     ChildStarted,
@@ -42,7 +43,7 @@ from probes.events import (
     SpanStarted,
     Trigger,
 )
-from probes.fold import CALL, fold, order_key, wire_evidence
+from probes.fold import fold, order_key, wire_evidence
 from probes.state import LaneState, RunState
 from probes.verdict import violations
 from tests.kit.pg_kit import cache_directory

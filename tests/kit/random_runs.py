@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from probes import events as ev
-from probes.events import TO_CLIENT, TO_SERVER, Event, LanePlan
-from probes.fold import CALL, order_key
+from probes.events import CALL, TO_CLIENT, TO_SERVER, Event, LanePlan
+from probes.fold import order_key
 
 PROTOCOLS = ("grpc", "http/1.1", "http/2", "postgres")
 _FRAMES = (

@@ -15,8 +15,7 @@ import sys
 
 from app import commands
 from probes import events as ev
-from probes.events import TO_CLIENT, TO_SERVER, LanePlan
-from probes.fold import CALL
+from probes.events import CALL, TO_CLIENT, TO_SERVER, LanePlan
 from probes.outlet import Outlet, read_lines
 from probes.sink import Sink
 from probes.tasks import TaskKeeper

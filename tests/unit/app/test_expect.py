@@ -10,8 +10,8 @@ import pytest
 from app.expect import Expectation, differences, missed
 from app.scenario import parse
 from probes import events as ev
-from probes.events import TO_CLIENT, TO_SERVER
-from probes.fold import CALL, fold
+from probes.events import CALL, TO_CLIENT, TO_SERVER
+from probes.fold import fold
 from probes.machine import Input
 from probes.state import RunState
 from tests.kit.story import ZERO, Story, plan

@@ -9,8 +9,7 @@ import pytest
 from app.results import results
 from app.table import shown, span, table
 from probes import events as ev
-from probes.events import TO_CLIENT, TO_SERVER
-from probes.fold import CALL
+from probes.events import CALL, TO_CLIENT, TO_SERVER
 from tests.kit.story import Story, plan
 
 

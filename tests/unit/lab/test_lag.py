@@ -99,3 +99,16 @@ def test_it_stops(started: bool) -> None:
         assert bench.said == []
 
     asyncio.run(test())
+
+
+def test_what_was_late_before_a_run_is_none_of_its_own() -> None:
+    async def test(bench: Bench) -> None:
+        time.sleep(BLOCKED)  # noqa: ASYNC251 - this is what is measured
+        bench.meter.attribute(8)
+        bench.meter.flush()
+        before, after = bench.said
+        assert (before.run, after.run) == (7, 8)
+        assert before.lag_ns > BLOCKED * 1e9 - LONGEST_WAIT_NS
+        assert after.lag_ns < before.lag_ns
+
+    on_the_labs_loop(test)

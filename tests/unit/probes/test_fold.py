@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from probes import events as ev
-from probes.events import TO_CLIENT, TO_SERVER
-from probes.fold import CALL, fold, order_key
+from probes.events import CALL, TO_CLIENT, TO_SERVER
+from probes.fold import fold, order_key
 from probes.machine import State
 from probes.state import LaneState, Moment, RunState
 from probes.verdict import (
@@ -361,3 +361,25 @@ def test_a_call_that_is_still_on_its_way_has_missed_nothing() -> None:
     story(ev.RunStarted, -9000, lane="", scenario="s", title="t", lanes=(plan("grpc", phase="mid-stream"),))
     story(ev.SpanStarted, -8000, layer="caller", span=1, name=CALL)
     assert not missed_phase(fold(story.events).lanes[0])
+
+
+def test_what_triggers_one_hop_is_zero_for_all_lanes_that_hang_together() -> None:
+    plans = (
+        plan("grpc", lane="a"),
+        plan("http/1.1", lane="b", options={"called_by": "a"}),
+        plan("postgres", lane="c", options={"called_by": "b"}),
+        plan("http/2", lane="other"),
+        plan("http/1.1", lane="x", options={"called_by": "y"}),
+        plan("http/1.1", lane="y", options={"called_by": "x"}),
+    )
+    story = Story()(ev.RunStarted, -10, scenario="s", title="t", lanes=plans, lane="")
+    story(ev.Trigger, 0, cause="budget of c", lane="c")(ev.Trigger, 5, cause="deadline", lane="a")
+    run = fold(story.events)
+    assert {lane.name: lane.zero.cause if lane.zero else "" for lane in run.lanes} == {
+        "a": "budget of c",
+        "b": "budget of c",
+        "c": "budget of c",
+        "other": "",
+        "x": "",
+        "y": "",
+    }

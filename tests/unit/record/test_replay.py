@@ -6,8 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from probes.events import Event, LabReady, RunEnded, RunStarted, Signal, SpanCancelled, Trigger
-from probes.fold import CALL
+from probes.events import CALL, Event, LabReady, RunEnded, RunStarted, Signal, SpanCancelled, Trigger
 from probes.replay import SPEEDS, Player
 from tests.kit.story import plan
 

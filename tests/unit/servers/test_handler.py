@@ -13,6 +13,7 @@ from probes.sink import Sink
 from probes.tasks import TaskKeeper
 from servers.behaviours import Behaviour, SlowCleanup, make_behaviour
 from servers.handler import Env, Handler, Told
+from servers.hops import Hops
 from servers.registry import Registry, Who
 
 E = TypeVar("E", bound=Event)
@@ -25,7 +26,8 @@ class Bench:
         self.errors: list[BaseException] = []
         self.registry = Registry()
         self.tasks = TaskKeeper(lambda _name, error: self.errors.append(error))
-        self.env = Env(Sink("servers", lambda event, _line: self.events.append(event)), self.registry, self.tasks)
+        sink = Sink("servers", lambda event, _line: self.events.append(event))
+        self.env = Env(sink, self.registry, self.tasks, Hops(sink, self.tasks))
         self.at_sleep = asyncio.Event()
 
     def handler(self, behaviour: Behaviour) -> Handler:

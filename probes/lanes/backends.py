@@ -1,8 +1,9 @@
-"""What pg_stat_activity says of the backends of outside clients, on a connection that passes no tap."""
+"""What pg_stat_activity says of backends whose clients are none of the lab's, on a connection that passes no tap."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,13 @@ import asyncpg
 from probes.clock import Stamp
 from probes.events import BackendState
 from probes.lanes.postgres import Login
+from probes.schema import SQL_TAG
 from probes.sink import Sink
 from probes.tap.seen import Tag
 
 _POLL = 0.01
 _STATE = "SELECT coalesce(state, 'gone'), coalesce(wait_event, '') FROM pg_stat_activity WHERE pid = $1"
+_FIND = "SELECT pid FROM pg_stat_activity WHERE query LIKE $1 AND state = 'active' AND wait_event = 'PgSleep'"
 ROLE = "guest"
 """A role that may log in and nothing else; its password is no secret and is the same."""
 
@@ -28,8 +31,8 @@ ALTER ROLE {ROLE} PASSWORD '{ROLE}';
 """
 
 
-class GuestBackends:
-    """One observer for all guests; it asks in turn."""
+class Backends:
+    """One observer for many backends; it asks in turn."""
 
     def __init__(self, sink: Sink, login: Login) -> None:
         self._sink, self._login = sink, login
@@ -46,6 +49,17 @@ class GuestBackends:
     async def close(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
+
+    async def find(self, tag: Tag) -> int:
+        """The pid of the backend that executes a statement with this tag, as soon as there is one."""
+        assert self._connection is not None
+        while True:
+            with contextlib.suppress(TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                async with self._turn:
+                    pid = await self._connection.fetchval(_FIND, f"/* {SQL_TAG.format(run=tag.run, lane=tag.lane)} */%")
+                if pid is not None:
+                    return int(pid)
+            await asyncio.sleep(_POLL)
 
     async def watch(self, tag: Tag, pid: int, over: Callable[[], bool]) -> None:
         """Say each change of the backend's state until its exchange is ``over`` and it works no more."""
