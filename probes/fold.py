@@ -29,6 +29,7 @@ from probes.state import (
     INDEX,
     LOG_LINES,
     Chunks,
+    FaultState,
     LaneState,
     LinkState,
     Mark,
@@ -474,11 +475,43 @@ def _child_died(lane: LaneState, event: ev.ChildDied) -> LaneState:
     return lane
 
 
+def _fault_started(lane: LaneState, event: ev.FaultStarted) -> LaneState:
+    return replace(lane, faults=(*lane.faults, FaultState(event.fault, event.direction, event.t, detail=event.detail)))
+
+
+def _fault_ended(lane: LaneState, event: ev.FaultEnded) -> LaneState:
+    return _on_fault(lane, event, lambda fault: replace(fault, until=event.t, detail=event.detail))
+
+
+def _on_fault(
+    lane: LaneState, event: ev.FaultHit | ev.FaultEnded, change: Callable[[FaultState], FaultState]
+) -> LaneState:
+    """The lane after ``change`` of the last of its faults of this kind that still stands."""
+    for index in range(len(lane.faults) - 1, -1, -1):
+        fault = lane.faults[index]
+        if fault.kind == event.fault and fault.until is None:
+            return replace(lane, faults=(*lane.faults[:index], change(fault), *lane.faults[index + 1 :]))
+    return lane
+
+
 def _fault_hit(lane: LaneState, event: ev.FaultHit) -> LaneState:
+    words = " ".join(part for part in (event.direction, event.what, event.did, event.detail) if part)
+    lane = _on_fault(lane, event, lambda fault: replace(fault, hits=(*fault.hits, words)))
+    if event.did == "cut" and event.conn not in lane.side_conns:
+        return _cut(lane, event)
     # A CancelRequest that a fault keeps is on no connection that a frame tells of; its FIN may be all that passes.
     if event.what == "CancelRequest" and event.conn not in lane.side_conns:
         return replace(lane, side_conns=(*lane.side_conns, event.conn))
     return lane
+
+
+def _cut(lane: LaneState, event: ev.FaultHit) -> LaneState:
+    """The tap ended the connection: bytes stopped, and neither client nor server did it."""
+    if lane.layer("wire").ended is not None:
+        return lane
+    if _answers(lane, "wire", event):
+        lane = _mark(lane, "wire", Moment.INTERRUPT, event, f"cut by the tap with {event.what}")
+    return _with(lane, "wire", ended=event.t, outcome="cut")
 
 
 def _lost(lane: LaneState, event: ev.DecoderLost) -> LaneState:
@@ -517,6 +550,8 @@ _LANE_HANDLERS: dict[type[Event], Callable[[LaneState, Any], LaneState]] = {
     ev.DecoderLost: _lost,
     ev.ChildDied: _child_died,
     ev.FaultHit: _fault_hit,
+    ev.FaultStarted: _fault_started,
+    ev.FaultEnded: _fault_ended,
 }
 
 

@@ -118,6 +118,7 @@ class Runner:
         try:
             async with asyncio.timeout(_PREPARE_TIMEOUT):
                 await lane.prepare()
+                lane.disturb("start")
         except Exception as error:  # noqa: BLE001 - a client library may raise anything; the run says what
             name = lane.plan.lane
             self._sink.emit(
@@ -213,6 +214,8 @@ class Runner:
     async def _tear_down_lane(self, lane: Lane) -> None:
         try:
             async with asyncio.timeout(_TEARDOWN_TIMEOUT):
+                # What is torn down must come through, or a frozen connection would outlive its run.
+                lane.bench.tap.clear()
                 await lane.chain.close()
                 await lane.teardown()
         except Exception as error:  # noqa: BLE001 - closing may raise anything; the run goes on to its end

@@ -80,6 +80,18 @@ class LinkState(Struct, frozen=True, gc=False):
     evidence: str
 
 
+class FaultState(Struct, frozen=True, gc=False):
+    """A fault of the tap on this lane's connections: from ``since`` to ``until`` (ns), None while it stands."""
+
+    kind: str
+    direction: str
+    since: int
+    until: int | None = None
+    detail: str = ""
+    hits: tuple[str, ...] = ()
+    """What it did to a connection, in words."""
+
+
 class Zero(Struct, frozen=True, gc=False):
     """The trigger of a lane: its t = 0."""
 
@@ -113,6 +125,8 @@ class LaneState(Struct, frozen=True, gc=False):
     """Connections that carried nothing but a CancelRequest."""
     backend: tuple[tuple[int, str, int], ...] = ()
     """PostgreSQL: (t, state, err) of the backend, each change once."""
+    faults: tuple[FaultState, ...] = ()
+    """What the tap itself did, in the order in which it began."""
     links: tuple[LinkState, ...] = ()
     """What became of signals at the links between caller and client, in the order of time."""
     budgets: tuple[tuple[int, int | None, str], ...] = ()

@@ -67,6 +67,7 @@ def paint_evidence(view: View, columns: int, rows: int) -> Sheet:
         sheet.put(3, 1, "0", Role.ZERO)
         sheet.write(f"{lane.zero.cause} {lane.zero.detail}".strip(), Role.ZERO)
     _paint_budgets(sheet, lane)
+    _paint_faults(sheet, lane)
     _paint_links(sheet, lane)
     _paint_marks(sheet, lane, view)
     if lane.lost:
@@ -80,6 +81,16 @@ def _paint_budgets(sheet: Sheet, lane: LaneState) -> None:
         sheet.put(3, sheet.used, "no limit" if left is None else figure(left), Role.DONE)
         sheet.put(_LAYER, sheet.used, "budget", Role.TEXT)
         sheet.write(f"left of the caller's deadline, {evidence}", Role.TEXT)
+
+
+def _paint_faults(sheet: Sheet, lane: LaneState) -> None:
+    """What the tap itself did to the lane's connections."""
+    for fault in lane.faults:
+        if lane.zero is not None:
+            sheet.put(3, sheet.used, figure(fault.since - lane.zero.t), Role.ALERT)
+        sheet.put(_LAYER, sheet.used, "fault", Role.TEXT)
+        head = " ".join(part for part in (fault.kind, fault.direction, fault.detail) if part)
+        sheet.write("; ".join((f"the tap: {head}", *fault.hits)), Role.ALERT)
 
 
 def _paint_links(sheet: Sheet, lane: LaneState) -> None:

@@ -127,6 +127,7 @@ class Lane(ABC):
     def strike(self, task: asyncio.Task[Any]) -> Layer:
         """Carry out the plan's cause on the call that ``task`` makes. A timer is no blow: a lane that waits for its own
         is cancelled like any other when somebody is faster."""
+        self.disturb("trigger")
         blow = self.blows().get(self.plan.cause)
         if blow is not None:
             return blow()
@@ -255,6 +256,13 @@ class Lane(ABC):
                 PhaseReached, run=self.run, lane=self.plan.lane, phase=self.plan.phase, evidence=evidence
             )
             self.ready.set()
+            self.disturb("phase")
+
+    def disturb(self, at: str) -> None:
+        """Let the plan's faults begin that begin here: at the ``start``, in its ``phase``, at the ``trigger``."""
+        for fault in self.plan.faults:
+            if fault.at == at:
+                self.bench.tap.inject(fault)
 
     def say(self, link: int, name: str, effect: Effect, evidence: str) -> None:
         """A link between caller and client says what it did to a signal."""

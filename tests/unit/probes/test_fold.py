@@ -383,3 +383,24 @@ def test_what_triggers_one_hop_is_zero_for_all_lanes_that_hang_together() -> Non
         "x": "",
         "y": "",
     }
+
+
+def test_a_fault_of_the_tap_is_kept_with_what_it_did() -> None:
+    story = Story("postgres")(ev.RunStarted, -10, scenario="s", title="t", lanes=(plan("postgres"),), lane="")
+    story(ev.FaultStarted, 1, fault="lose-cancel")(ev.FaultStarted, 2, fault="freeze", direction=TO_CLIENT)
+    story(ev.FaultHit, 3, conn=1, fault="lose-cancel", direction=TO_SERVER, did="lost", what="CancelRequest")
+    story(ev.FaultEnded, 4, fault="freeze", direction=TO_CLIENT, detail="cleared")
+    (lane,) = fold(story.events).lanes
+    lost, frozen = lane.faults
+    assert (lost.kind, lost.until, lost.hits) == ("lose-cancel", None, ("client>server CancelRequest lost",))
+    assert (frozen.kind, frozen.until, frozen.detail) == ("freeze", ZERO + 4000, "cleared")
+
+
+def test_a_cut_is_the_taps_own_interrupt() -> None:
+    story = Story("http/2")(ev.RunStarted, -10, scenario="s", title="t", lanes=(plan("http/2"),), lane="")
+    story(ev.Trigger, 0, cause="key", lane="")(ev.FaultStarted, 1, fault="cut")
+    story(ev.FaultHit, 2, conn=1, fault="cut", direction="", did="cut", what="RST", layer="wire")
+    (lane,) = fold(story.events).lanes
+    (mark,) = lane.layer("wire").marks
+    assert (mark.moment, mark.evidence) == (Moment.INTERRUPT, "cut by the tap with RST")
+    assert lane.layer("wire").outcome == "cut"
