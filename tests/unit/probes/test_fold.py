@@ -207,13 +207,17 @@ def test_the_connection_of_a_cancel_that_a_fault_lost_stops_no_statement() -> No
     assert interrupt(lane_of(story)) is None
 
 
-def test_a_cut_by_the_tap_is_nobodys_interrupt() -> None:
+def test_a_cut_is_the_taps_own_interrupt_and_neither_the_clients_nor_the_servers() -> None:
     story = cancelled(started("http/1.1"))
     story(ev.FaultStarted, 500, layer="wire", fault="cut", detail="with RST")
     story(ev.FaultHit, 510, layer="wire", conn=1, fault="cut", did="cut", what="RST", direction="")
     story(ev.ConnectionClosed, 520, layer="wire", conn=1, detail="cut with RST by the tap")
     story(ev.FaultEnded, 530, layer="wire", fault="cut", conns=1)
-    assert interrupt(lane_of(story)) is None
+    lane = lane_of(story)
+    mark = interrupt(lane)
+    assert mark is not None
+    assert mark.evidence == "cut by the tap with RST"
+    assert lane.layer("wire").outcome == "cut"
 
 
 def test_a_statement_whose_connection_was_cut_is_ended_by_the_observer_alone() -> None:
@@ -394,13 +398,3 @@ def test_a_fault_of_the_tap_is_kept_with_what_it_did() -> None:
     lost, frozen = lane.faults
     assert (lost.kind, lost.until, lost.hits) == ("lose-cancel", None, ("client>server CancelRequest lost",))
     assert (frozen.kind, frozen.until, frozen.detail) == ("freeze", ZERO + 4000, "cleared")
-
-
-def test_a_cut_is_the_taps_own_interrupt() -> None:
-    story = Story("http/2")(ev.RunStarted, -10, scenario="s", title="t", lanes=(plan("http/2"),), lane="")
-    story(ev.Trigger, 0, cause="key", lane="")(ev.FaultStarted, 1, fault="cut")
-    story(ev.FaultHit, 2, conn=1, fault="cut", direction="", did="cut", what="RST", layer="wire")
-    (lane,) = fold(story.events).lanes
-    (mark,) = lane.layer("wire").marks
-    assert (mark.moment, mark.evidence) == (Moment.INTERRUPT, "cut by the tap with RST")
-    assert lane.layer("wire").outcome == "cut"
