@@ -228,11 +228,17 @@ def doctor(form: str, pg: str | None) -> int:
 
 
 @cli.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-def check(files: tuple[Path, ...]) -> int:
+@click.argument("files", metavar="FILE...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--schema", is_flag=True, help="Say where the JSON Schema of the format lies, for editors.")
+def check(files: tuple[Path, ...], schema: bool) -> int:
     """Check scenario files of your own; say in one line for each what is wrong, where, and what would be right."""
-    from app.scenario import ScenarioError, load
+    from app.paths import config_dir
+    from app.scenario import SCHEMA, ScenarioError, load
 
+    if schema:
+        click.echo(config_dir() / SCHEMA)
+    elif not files:
+        raise Failure("Missing argument 'FILE...'.")
     status = 0
     for file in files:
         try:

@@ -121,6 +121,7 @@ BEHAVIOURS: dict[str, str] = {
     "blocking": "blocks its loop between two chunks and cannot be told there",
     "executor": "works in a thread that runs on",
     "shielded": "works behind a shield: it is told, and the work goes on",
+    "asks-context": "gRPC: goes on after a cancel that context.cancelled() denies",
     "writes-only": "looks at nothing and notices only that a write fails",
 }
 """Of a server's handler, each with a line of help; an argument follows a colon and is checked by the server."""
@@ -184,7 +185,8 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "grace": Option(float, "seconds that server stop or channel.close gives to open calls"),
         "window": Option(("small", "default"), "how far ahead the server may send; by default MiBs"),
         "keep_call": Option(bool, "the caller keeps its Call object until the teardown"),
-        "stop_reading": Option(bool, "the caller reads no more when it is in its phase"),
+        "pause": Option(bool, "the caller reads and writes no more when it is in its phase"),
+        "abort": Option(("status", "CancelledError"), "server abort: context.abort, or a CancelledError of its own"),
     }
     | _ALL_OPTIONS,
     "http/1.1": _HTTP_OPTIONS | _HOP_OPTIONS | _ALL_OPTIONS,

@@ -52,8 +52,11 @@ class Stage(Protocol):
     def hold(self, name: str, evidence: str) -> Hold:
         """A resource that may outlive the handler begins, and is told as a span of the resource layer."""
 
-    def swallowed(self, error: BaseException) -> None:
+    def swallowed(self, error: BaseException, why: str = "") -> None:
         """A cancel came out of the handler's await, and the handler goes on."""
+
+    def denied(self, error: BaseException) -> str:
+        """What its server's own question says, where that denies what this exception tells: that the client is gone."""
 
     def explain(self, error: BaseException) -> str:
         """At which await the work is, and how it was told."""
@@ -175,6 +178,20 @@ class Swallow(OwnTask):
                     stage.swallowed(error)
 
 
+class AsksContext(OwnTask):
+    """It asks its context whether the client is gone, and works on where that says no, whatever it was told."""
+
+    async def wait_for(self, stage: Stage, task: asyncio.Task[_Done]) -> None:
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError as error:
+                if denied := stage.denied(error):
+                    stage.swallowed(error, denied)
+                else:
+                    task.cancel()
+
+
 class Shielded(OwnTask):
     """Its work stands in an ``asyncio.shield``: the handler is told and leaves at once, the work goes on to its end."""
 
@@ -242,6 +259,7 @@ BEHAVIOURS: dict[str, Callable[[str], Behaviour]] = {
     "blocking": _seconds("blocking", Blocking, 0, SHORTEST_STEP_S),
     "executor": _seconds("executor", Executor, 0, SHORTEST_STEP_S),
     "shielded": _plain("shielded", Shielded),
+    "asks-context": _plain("asks-context", AsksContext),
     "writes-only": _plain("writes-only", lambda: Swallow(math.inf)),
 }
 """Name -> what makes one from its argument (empty where none was given). The default is the first. ``writes-only`` is

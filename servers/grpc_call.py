@@ -49,7 +49,7 @@ class Call:
 
     def __init__(self, tasks: TaskKeeper, context: Any) -> None:
         self._tasks, self._context = tasks, context
-        self._opened = False
+        self._opened = self._unanswered = False
 
     def who(self, method: str) -> Who:
         run, lane = read_attribution(dict(self._context.invocation_metadata()))
@@ -96,12 +96,17 @@ class Call:
         except _CALL_IS_OVER as error:
             raise asyncio.CancelledError from error
 
+    async def cancel_itself(self) -> None:
+        """Raise CancelledError of the handler's own accord, and let grpc.aio make of it what it does (#29248)."""
+        self._unanswered = True
+        raise asyncio.CancelledError("of its own accord")
+
     async def answer_for(self, running: Coroutine[Any, Any, None]) -> None:
         """Await a handler. Whatever ends it, its client gets a status. Raises AbortError and CancelledError."""
         try:
             await running
         except asyncio.CancelledError:
-            if cancelled_from_outside():
+            if self._unanswered or cancelled_from_outside():
                 raise
             await self.abort(grpc.StatusCode.CANCELLED, "the handler cancelled itself")
         except grpc.aio.AbortError:
@@ -123,12 +128,16 @@ class Call:
     def told_by(self, error: BaseException) -> Told | None:
         """How this exception tells that the client is gone (``servers.handler.ToldBy``)."""
         if isinstance(error, asyncio.CancelledError):
-            return Told(f"grpc.aio{self._deadline()}") if cancelled_from_outside() else None
+            return self._told_by_grpc() if cancelled_from_outside() else None
         if isinstance(error, UploadCut):
             return Told("the end of its stream without the end mark")
         if isinstance(error, _CALL_IS_OVER) and not isinstance(error, grpc.aio.AbortError):
             return Told("the failed write")
         return None
+
+    def _told_by_grpc(self) -> Told:
+        denied = "" if self._context.cancelled() else "context.cancelled() False"
+        return Told(f"grpc.aio{self._deadline()}", denied=denied)
 
     def _deadline(self) -> str:
         left = self._context.time_remaining()

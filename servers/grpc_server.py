@@ -132,6 +132,7 @@ class GrpcServer:
         handler = Handler(self._env, call.who(method), behaviour, call.told_by, call.left)
         strikes: Strikes = {
             "abort": lambda blow: handler.interrupt(lambda: self._abort(call, blow)),
+            "raise": lambda blow: handler.interrupt(lambda: self._cancel_itself(call, blow)),
             "stop": self._begin_to_stop,
         }
         await call.answer_for(handler.run(lambda: work(handler), strikes))
@@ -141,6 +142,10 @@ class GrpcServer:
     async def _abort(self, call: Call, blow: Blow) -> None:
         blow.say("server abort", "context.abort ABORTED", self._env.sink.clock.now())
         await call.abort(grpc.StatusCode.ABORTED, "a strike")
+
+    async def _cancel_itself(self, call: Call, blow: Blow) -> None:
+        blow.say("server abort", "raise CancelledError", self._env.sink.clock.now())
+        await call.cancel_itself()
 
     def _begin_to_stop(self, blow: Blow) -> None:
         self._env.tasks.start(self._stop_for(blow), name="grpc server.stop")

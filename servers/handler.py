@@ -40,10 +40,12 @@ class Env:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """That a client is gone: ``how`` it was told, and when (None: only the exception tells)."""
+    """That a client is gone: ``how`` it was told, and when (None: only the exception tells). ``denied``: the words in
+    which the server's own API says that it is not gone; empty where it agrees or cannot be asked."""
 
     how: str
     at: Stamp | None = None
+    denied: str = ""
 
 
 _CLOSED = Told("the closing of its coroutine")
@@ -177,7 +179,11 @@ class Handler:
         self._running.holds.remove(name)
         self._env.registry.check(self._running)
 
-    def swallowed(self, error: BaseException) -> None:
+    def denied(self, error: BaseException) -> str:
+        told = self._told_by(error)
+        return "" if told is None else told.denied
+
+    def swallowed(self, error: BaseException, why: str = "") -> None:
         self._swallowed += 1
         told = self._told_by(error)
         self._env.sink.emit(
@@ -190,7 +196,7 @@ class Handler:
             name=HANDLER,
             error=type(error).__name__,
             n=self._swallowed,
-            evidence=_words(self._running.at, error, told),
+            evidence=", ".join(part for part in (_words(self._running.at, error, told), why) if part),
         )
 
     def explain(self, error: BaseException) -> str:

@@ -35,7 +35,7 @@ Strike = Callable[[Blow], None]
 Strikes = Mapping[str, Strike]
 """What a handler's server can do to its client, by name."""
 
-HOWS = ("fin", "rst", "rst_stream", "goaway", "abort", "stop")
+HOWS = ("fin", "rst", "rst_stream", "goaway", "abort", "raise", "stop")
 
 
 def strike(sink: Sink, registry: Registry, run: int, lane: str, how: str, grace: float | None) -> str:

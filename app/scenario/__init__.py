@@ -5,4 +5,7 @@ from app.scenario.lanes import FaultSpec, LaneSpec
 from app.scenario.load import Loaded, find, load, parse
 from app.scenario.model import Scenario
 
-__all__ = ["FaultSpec", "LaneSpec", "Loaded", "Scenario", "ScenarioError", "find", "load", "parse"]
+SCHEMA = "scenario.schema.json"
+"""The format's JSON Schema in the folder of the configuration, made by ``app.scenario.schema``."""
+
+__all__ = ["SCHEMA", "FaultSpec", "LaneSpec", "Loaded", "Scenario", "ScenarioError", "find", "load", "parse"]

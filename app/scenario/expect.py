@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from app.scenario.fields import Misfit, Strict, listed
-from app.terms import Bound, Order, Relation, Term, count_bound, order, relation, term, time_bound
+from app.scenario.fields import NUMBER_AND_UNIT, Misfit, Strict, listed
+from app.terms import CHUNKS, OPERATORS, Bound, Order, Relation, Term, count_bound, order, relation, term, time_bound
 from probes import verdict
 from probes.catalogue import EFFECTS
 from probes.machine import State
@@ -34,8 +34,16 @@ OUTCOMES = ("completed", "failed", "cancelled", "killed", OPEN)
 NO_EFFECT = "none"
 _EFFECTS = (*EFFECTS, NO_EFFECT)
 _STATES = tuple(state.value for state in State)
-_TEXT = {"type": "string"}
-_COUNT = {"anyOf": [{"type": "integer", "minimum": 0}, _TEXT]}
+_OP = f"({'|'.join(OPERATORS)})"
+_COUNTER = f"({'|'.join(CHUNKS)})"
+_WORDS = {"type": "string", "pattern": r"\S"}
+_TIME_BOUND = {"type": "string", "pattern": rf"^\s*{_OP}\s*{NUMBER_AND_UNIT}\s*$"}
+_ZOMBIE = {"type": "string", "pattern": rf"^(\s*{_OP}\s*{NUMBER_AND_UNIT}\s*|none)$"}
+_ORDER = {"type": "string", "pattern": r"\S\s*<\s*\S"}
+_RELATION = {"type": "string", "pattern": rf"^\s*{_COUNTER}\s*{_OP}\s*({_COUNTER}|\d+)\s*$"}
+_BOUND = {"type": "string", "pattern": rf"^\s*{_OP}\s*\d+\s*$"}
+_COUNT = {"anyOf": [{"type": "integer", "minimum": 0}, _BOUND]}
+_LEFT = {"anyOf": [*_COUNT["anyOf"], {"enum": ["present", "absent"]}]}
 
 
 def _one_or_more(schema: dict[str, Any]) -> WithJsonSchema:
@@ -109,18 +117,18 @@ def _enum(words: Sequence[str]) -> WithJsonSchema:
     return _one_or_more({"enum": list(words)})
 
 
-Wanted = Annotated[tuple[Term, ...], BeforeValidator(_terms), _one_or_more(_TEXT)]
+Wanted = Annotated[tuple[Term, ...], BeforeValidator(_terms), _one_or_more(_WORDS)]
 """Of one mark: all of these must be so."""
-TimeBounds = Annotated[tuple[Bound, ...], BeforeValidator(_time_bounds), _one_or_more(_TEXT)]
-Zombie = Annotated[tuple[Bound, ...] | Literal["none"], BeforeValidator(_zombie), _one_or_more(_TEXT)]
+TimeBounds = Annotated[tuple[Bound, ...], BeforeValidator(_time_bounds), _one_or_more(_TIME_BOUND)]
+Zombie = Annotated[tuple[Bound, ...] | Literal["none"], BeforeValidator(_zombie), _one_or_more(_ZOMBIE)]
 Count = Annotated[Bound, BeforeValidator(_count_value), WithJsonSchema(_COUNT)]
 Residue = Annotated[
     dict[str, Bound] | Literal["none"],
     BeforeValidator(_residue),
-    WithJsonSchema({"anyOf": [{"const": "none"}, {"type": "object", "additionalProperties": _COUNT}]}),
+    WithJsonSchema({"anyOf": [{"const": "none"}, {"type": "object", "additionalProperties": _LEFT}]}),
 ]
-Relations = Annotated[tuple[Relation, ...], BeforeValidator(_relations), _one_or_more(_TEXT)]
-Orders = Annotated[tuple[Order, ...], BeforeValidator(_orders), _one_or_more(_TEXT)]
+Relations = Annotated[tuple[Relation, ...], BeforeValidator(_relations), _one_or_more(_RELATION)]
+Orders = Annotated[tuple[Order, ...], BeforeValidator(_orders), _one_or_more(_ORDER)]
 Verdict = Annotated[tuple[str, ...], BeforeValidator(_one_of(verdict.WORDS)), _enum(verdict.WORDS)]
 MachineState = Annotated[tuple[str, ...], BeforeValidator(_one_of(_STATES)), _enum(_STATES)]
 Effects = Annotated[tuple[str, ...], BeforeValidator(_one_of(_EFFECTS)), _enum(_EFFECTS)]
@@ -128,29 +136,46 @@ Outcome = Annotated[tuple[str, ...], BeforeValidator(_one_of(OUTCOMES)), _enum(O
 
 
 class DoneAndCleanup(Strict):
+    """Two marks of a layer."""
+
     done: Wanted = ()
+    """It was told."""
     cleanup: Wanted = ()
+    """It holds nothing any more."""
 
 
 class OnlyInterrupt(Strict):
+    """The mark of the wire."""
+
     interrupt: Wanted = ()
+    """Bytes really stopped."""
 
 
 class OnlyCleanup(Strict):
+    """The mark of the resource."""
+
     cleanup: Wanted = ()
+    """It is free again."""
 
 
 class Machines(Strict):
+    """States of the machine of a partial response; one of those that are given."""
+
     client: MachineState = ()
+    """Where the client's side ended."""
     server: MachineState = ()
+    """Where the server's side ended."""
 
 
 class Outcomes(Strict):
     """How the work of a layer ended."""
 
     caller: Outcome = ()
+    """Of the calling task."""
     client: Outcome = ()
+    """Of the library's call."""
     server: Outcome = ()
+    """Of the handler or the backend."""
 
 
 class LaneExpect(Strict):
@@ -158,20 +183,35 @@ class LaneExpect(Strict):
     so; of a link (by its text in ``middleware``) all of them."""
 
     verdict: Verdict = ()
+    """The word for the whole lane."""
     caller: DoneAndCleanup = DoneAndCleanup()
+    """Marks of the calling task."""
     client: DoneAndCleanup = DoneAndCleanup()
+    """Marks of the library."""
     wire: OnlyInterrupt = OnlyInterrupt()
+    """The mark of the tap."""
     server: DoneAndCleanup = DoneAndCleanup()
+    """Marks of the handler or the backend."""
     resource: OnlyCleanup = OnlyCleanup()
+    """The mark of the stream, pool slot or connection."""
     order: Orders = ()
+    """Marks of this lane in the order of their times, like "client.done < wire.interrupt"."""
     machine: Machines = Machines()
+    """Where the state machines of both sides ended."""
     outcome: Outcomes = Outcomes()
+    """How the work of a layer ended."""
     zombie: Zombie | None = None
+    """How long the server worked on for nobody, like ">= 500ms"; "none": it did not."""
     zombie_bytes: Count | None = None
+    """What it sent in that time."""
     residue: Residue | None = None
+    """What is held when the run has settled: "none", or by name a count, "present" or "absent"."""
     chunks: Relations = ()
+    """Relations of the counters accepted, on_wire and read, like "accepted >= read" or "read == 0"."""
     swallowed: Count | None = None
+    """Cancels that the handler heard and did not act on."""
     links: dict[str, Effects] = Field(default_factory=dict)
+    """What each link of the middleware did to the signal: all the words that are given."""
 
     @model_validator(mode="after")
     def _fits(self) -> LaneExpect:
@@ -192,18 +232,24 @@ class Skew(Strict):
     """Largest minus smallest over the lanes, of the client's Done, the wire's interrupt, the resource's cleanup."""
 
     done: TimeBounds = ()
+    """Of the clients' Done."""
     interrupt: TimeBounds = ()
+    """Of the wires' interrupts."""
     cleanup: TimeBounds = ()
+    """Of the resources' cleanups."""
 
 
 class RunExpect(Strict):
-    """``[expect]``: what holds between the lanes. ``leaked``: what all processes together hold more after
-    the run than before it, by name. ``violations``: steps that the state machine does not know."""
+    """``[expect]``: what holds between the lanes."""
 
     skew: Skew = Skew()
+    """Largest minus smallest over the lanes, like "<= 50ms"."""
     order: Orders = ()
+    """Marks of different lanes in the order of their times, like "grpc.client.done < postgres.client.done"."""
     leaked: Residue | None = None
+    """What all processes hold more after the run than before it: "none", or by name a count or a word."""
     violations: Count = Field(default_factory=lambda: count_bound(0))
+    """Steps that the state machine does not know: a number, or like ">= 1"."""
 
     def strangers(self, lanes: list[str]) -> Iterator[Misfit]:
         """Orders whose paths are no mark of one of these lanes."""

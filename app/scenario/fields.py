@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from probes.units import parse_duration
 
@@ -37,9 +37,14 @@ def _time(value: object) -> float:
     return seconds
 
 
-Time = Annotated[float, BeforeValidator(_time)]
+NUMBER_AND_UNIT = r"(\d+(\.\d*)?|\.\d+)\s*[A-Za-zµμ]+"
+TIME = rf"^\s*{NUMBER_AND_UNIT}\s*$"
+"""A time as far as an editor checks it; ``probes.units`` knows the units."""
+TIMEOUT = rf"^\s*({NUMBER_AND_UNIT}|[A-Za-z]+|-)\s*$"
+
+Time = Annotated[float, BeforeValidator(_time), WithJsonSchema({"type": "string", "pattern": TIME})]
 """Seconds, from text like ``250ms``."""
-Timeout = Annotated[float | None, BeforeValidator(_timeout)]
+Timeout = Annotated[float | None, BeforeValidator(_timeout), WithJsonSchema({"type": "string", "pattern": TIMEOUT})]
 """The same, or None from ``none``."""
 
 

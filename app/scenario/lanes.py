@@ -33,11 +33,17 @@ class FaultSpec(Strict):
     """One ``[[lanes.faults]]`` table: what the tap does to the lane's connections."""
 
     kind: Literal["freeze", "black-hole", "slow", "hold", "delay-cancel", "lose-cancel", "cut"]
+    """What is done to the connections."""
     direction: Literal["client>server", "server>client"] | None = None
+    """Which way it works; both ways where none is given."""
     at: Literal["start", "phase", "trigger"] = "start"
+    """From when on: the lane's start, the moment at which its call is in its phase, or the trigger."""
     seconds: Timeout = None
+    """How long it stands; "none": to the end of the run. Of delay-cancel: how long each CancelRequest is held."""
     rate: int | None = Field(default=None, ge=1, le=1 << 30)
+    """Bytes a second, of slow."""
     how: Literal["FIN", "RST"] | None = None
+    """How cut ends the connection."""
 
     @model_validator(mode="after")
     def _fits(self) -> FaultSpec:
@@ -67,25 +73,42 @@ class FaultSpec(Strict):
 
 
 class LaneSpec(Strict):
-    """One ``[[lanes]]`` table. ``name`` is the protocol's where none is given."""
+    """One ``[[lanes]]`` table."""
 
     name: str | None = None
+    """What the lane is called; unique in the file. The protocol's name where none is given."""
     protocol: Protocol
+    """Which client is under test."""
     phase: str
+    """Where in its life the call is when it is cancelled."""
     cause: str = "task.cancel"
+    """What cancels it there: what the trigger does to this lane, or the timer that is its own trigger."""
     behaviour: str = "cooperative"
+    """How the server's handler lives with being cancelled; an argument follows a colon: slow-cleanup:0.5."""
     shape: str | None = None
+    """Which kind of call a grpc lane makes; "server stream" where none is given."""
     tls: bool = False
+    """An HTTP lane speaks TLS; its tap sees records only."""
     after: int = Field(default=1, ge=1, le=1_000_000)
+    """Chunks that must have been read (or sent) before the call counts as in its phase."""
     delay: Time = 0.0
+    """What the server waits before its first byte, and how long a statement executes."""
     chunks: int = Field(default=1000, ge=1, le=1_000_000)
+    """Chunks, messages or rows of the whole answer."""
     size: int = Field(default=1024, ge=1, le=1 << 20)
+    """Bytes of each of them."""
     interval: Time = 0.02
+    """What the server waits after each of them."""
     timeouts: dict[str, Timeout] = Field(default_factory=dict)
+    """The client's own timeouts by name; "none" is off. A cause that is a timer needs its own here."""
     middleware: list[str] = Field(default_factory=list, max_length=16)
+    """Links between caller and client, the outermost first; an argument follows a colon: add-timeout:250ms."""
     faults: list[FaultSpec] = Field(default_factory=list, max_length=16)
+    """What the tap does to the lane's connections."""
     options: dict[str, OptionValue] = Field(default_factory=dict)
+    """What only some protocols have, by name."""
     expect: LaneExpect = LaneExpect()
+    """What this lane must show."""
 
     @property
     def lane(self) -> str:

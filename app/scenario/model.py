@@ -18,20 +18,30 @@ from probes.events import CALLED_BY
 
 
 class Scenario(Strict):
-    """``cause``: somebody's key, the scope's shared ``deadline``, or nobody (``timeout``): each lane's own timer.
-    ``affects``: the package whose defect is expected to show; ``fixed_in``: the releases without it."""
+    """A whole file."""
 
     title: str
+    """A few words."""
     summary: str
+    """One sentence: what happens, or what the question is."""
     lanes: list[LaneSpec] = Field(min_length=1, max_length=16)
+    """What is cancelled: one table for each call."""
     cause: Literal["key", "deadline", "timeout"] = "key"
+    """Who cancels: key (somebody's key), deadline (the scope's shared one), timeout (nobody: each lane's own timer)."""
     deadline: Timeout = None
+    """From the start of the run to the scope's own cancel; "none" is off."""
     hold: Time = 0.3
+    """From the moment at which all lanes are in their phase to the key that `run` presses."""
     settle: Time = 1.0
+    """How long the lab waits at most after the trigger before it closes the clients."""
     expect: RunExpect = RunExpect()
+    """What must hold between the lanes."""
     teach: Teach = Teach()
+    """What a trainer asks and says."""
     affects: Package | None = None
+    """The package whose defect is expected to show."""
     fixed_in: list[Release] = Field(default_factory=list, max_length=16)
+    """The releases without that defect, like "httpcore 1.0.10"; empty while there is none."""
 
     @model_validator(mode="after")
     def _fits(self) -> Scenario:

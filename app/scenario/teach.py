@@ -12,15 +12,20 @@ _LINK = re.compile(r"https?://[^\s]+")
 
 
 class Teach(Strict):
-    """``answer``: the number of the right choice, from 0. ``notes`` are the presenter's own. ``link``: the issue or the
-    document that it is about."""
+    """The ``[teach]`` table."""
 
     question: str = ""
+    """What to ask before the wire is shown."""
     choices: list[str] = Field(default_factory=list, max_length=9)
+    """Two to nine answers."""
     answer: int | None = Field(default=None, ge=0)
+    """The number of the right one, from 0."""
     explanation: str = ""
+    """Why it is right."""
     notes: str = ""
+    """The presenter's own."""
     link: str = ""
+    """The issue or the document that it is about."""
 
     @model_validator(mode="after")
     def _fits(self) -> Teach:

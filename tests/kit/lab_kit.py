@@ -40,6 +40,7 @@ from probes.events import (
     Signal,
     SpanCancelled,
     SpanEnded,
+    SpanFailed,
     SpanStarted,
     Trigger,
 )
@@ -88,8 +89,9 @@ class Ran:
         return [(event.lane, event.cause) for event in self.of(Trigger)]
 
     def told(self) -> dict[str, int]:
-        """How often each lane's task was cancelled; lanes that were not are absent."""
-        return dict(Counter(event.lane for event in self.of(Signal)))
+        """How often the lab ended each lane's call, by cancelling its task or otherwise; the others are absent.
+        A server that acts for it says so as well."""
+        return dict(Counter(event.lane for event in self.of(Signal) if event.src == "lab"))
 
     def answers(self, lane: str) -> list[str]:
         """What passed the lane's tap between its trigger and its teardown, without HTTP/2's upkeep: direction, name and
@@ -118,7 +120,8 @@ class Ran:
     def _check_chunks(self, found: LaneState) -> None:
         read, on_wire, accepted = found.chunks.read, found.chunks.on_wire, found.chunks.accepted
         if accepted is not None and any(
-            " at write #" in event.evidence for event in self.of(SpanCancelled, found.name)
+            "at write #" in event.evidence
+            for event in [*self.of(SpanCancelled, found.name), *self.of(SpanFailed, found.name)]
         ):
             # A write that was cancelled was not accepted, and may have left all the same.
             accepted += 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.paths import scenario_files
 from app.scenario import Scenario, ScenarioError, parse
+from tests.contracts.test_scenario_schema import VALIDATOR
 from tests.unit.app.test_scenario_expect import GOOD
 from tests.unit.app.test_scenario_lanes import FULL, HEAD
 
@@ -52,6 +54,7 @@ def mixed(draw: st.DrawFn) -> str:
 def test_no_damage_raises_anything_but_one_line(text: str) -> None:
     try:
         assert isinstance(parse(text, "x.toml"), Scenario)
+        assert VALIDATOR.is_valid(tomllib.loads(text)), "what is right is right in an editor too"
     except ScenarioError as error:
         said = str(error)
         match = re.match(r"x\.toml:(\d+): .", said)

@@ -155,7 +155,7 @@ class GrpcLane(Lane):
 
     async def reached(self, evidence: str) -> None:
         self.armed(evidence)
-        if self.plan.cause == ELSEWHERE or self.plan.options.get("stop_reading"):
+        if self.plan.cause == ELSEWHERE or self.plan.options.get("pause"):
             # Suspended, and in none of grpc's awaits.
             await self._resume.wait()
 
@@ -166,7 +166,7 @@ class GrpcLane(Lane):
             "call.cancel": self._cancel_call,
             BREAK: self._leave,
             CLOSE: self._close_channel,
-            "server abort": lambda: self._strike_servers("abort"),
+            "server abort": lambda: self._strike_servers("raise" if self._cancels_itself else "abort"),
             "server stop": lambda: self._strike_servers("stop"),
             "server killed": self._kill_servers,
         }
@@ -177,6 +177,10 @@ class GrpcLane(Lane):
         named = {BREAK: "break out of async for", "server killed": "SIGKILL"}
         how = named.get(self.plan.cause, super().how)
         return how if grace is None or how == "task.cancel" else f"{how}, grace {grace:g} s"
+
+    @property
+    def _cancels_itself(self) -> bool:
+        return self.plan.options.get("abort") == "CancelledError"
 
     @property
     def _grace(self) -> float | None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from app.headless import Ran
 from app.judgement import Judgement, judge, total
-from app.scenario import Scenario, parse
+from app.referee import Referee
+from app.scenario import Loaded, Scenario, parse
+from probes.state import RunState
 
 from .test_expect import GRPC, HEAD, HTTP, told
 
@@ -102,3 +107,34 @@ def test_the_total_counts_what_there_is() -> None:
     words = ("ok", "missed", "ok", "gone")
     assert total(Judgement("x", word, 1) for word in words) == "4 scenarios: 2 ok, 1 gone, 1 missed"
     assert total([]) == "0 scenarios: none"
+
+
+def refereed(form: str, *, one: bool, runs: list[RunState]) -> tuple[Referee, list[str]]:
+    said: list[str] = []
+    loaded = Loaded("x", "", scenario(OTHERWISE))
+    referee = Referee([loaded, loaded], form, one=one, say=said.append)
+    referee.take(0, Ran(tuple(runs), (), {}))
+    referee.take(1, Ran((), ("run 2: lab died",), {}))
+    referee.end()
+    return referee, said
+
+
+def test_the_referee_says_a_line_a_scenario_and_the_total() -> None:
+    referee, said = refereed("table", one=False, runs=[told()])
+    assert [line.split()[0] for line in said] == ["differs", "aborted", "2"]
+    assert said[2] == "2 scenarios: 1 differs, 1 aborted"
+    assert not referee.content
+    assert referee.aborted == {"run 2: lab died"}
+
+
+def test_of_one_scenario_the_referee_says_every_reason_and_no_total() -> None:
+    _, said = refereed("table", one=True, runs=[told()])
+    first, second, third = said[0].splitlines()
+    assert (first, second) == ("differs  x", "  grpc verdict: wanted leak, got clean")
+    assert third.startswith("  grpc zombie: ")
+    assert len(said) == 2
+
+
+def test_the_referee_speaks_json_lines() -> None:
+    _, said = refereed("json", one=False, runs=[told()])
+    assert [json.loads(line)["status"] for line in said] == ["differs", "aborted"]

@@ -42,3 +42,7 @@ def test_the_wheel_brings_its_configuration(tmp_path: Path) -> None:
     here = _run(sys.executable, "-P", "-m", "app", "scenarios", cwd=elsewhere)
     assert _run(home / "bin" / "cancelloscope", "scenarios", cwd=elsewhere) == here
     assert "one-scope" in here
+    schema = _run(home / "bin" / "cancelloscope", "check", "--schema", cwd=elsewhere).strip()
+    assert Path(schema).read_text(encoding="utf-8") == (SOURCE / "config" / Path(schema).name).read_text(
+        encoding="utf-8"
+    )

@@ -98,6 +98,24 @@ async def test_a_swallowed_cancel_is_told_and_the_work_goes_on_to_its_next_write
     assert (await servers.handlers())[protocol] == 0
 
 
+async def test_one_that_asks_its_context_goes_on_where_grpc_denies_the_cancel(
+    servers: Servers, start: Start, protocol: str
+) -> None:
+    """grpc #36193. HTTP servers have nothing to ask: there it obeys."""
+    run = servers.new_run()
+    async with start(run, interval=0.7, behaviour="asks-context") as cancel:
+        await servers.sent(run, 1)
+        await cancel()
+        life = await servers.life(run)
+    if protocol == "grpc":
+        (gone_by,) = servers.of(CancelSwallowed, run)
+        assert gone_by.evidence == "at sleep after #1, told by grpc.aio, context.cancelled() False"
+        assert life.cancelled.evidence == "at write #2, told by the failed write"
+    else:
+        assert servers.of(CancelSwallowed, run) == []
+        assert life.cancelled.evidence.startswith("at sleep after #1, told by")
+
+
 async def test_a_response_that_was_swallowed_for_goes_to_nobody(servers: Servers) -> None:
     run = servers.new_run()
     async with connected(servers) as client:

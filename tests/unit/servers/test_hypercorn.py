@@ -202,21 +202,21 @@ async def test_it_stops_and_cancels_what_still_runs(grace: float | None, protoco
 @pytest.mark.parametrize("behaviour", ["cooperative", "slow-cleanup:60", "writes-only", "shielded", "executor"])
 async def test_it_ends_with_the_process(behaviour: str) -> None:
     async with running() as servers:
-        over_1, over_2 = servers.new_run(), servers.new_run()
+        over_1, over_2, over = servers.new_run(), servers.new_run(), servers.new_run()
         target = f"/stream?interval=60&behaviour={behaviour}"
         async with (
             asking(servers, target, over_1, "FIN"),
             asking(servers, target, over_2, "GOAWAY"),
-            asking(servers, target, servers.new_run(), "RST") as gone,
+            asking(servers, target, over, "RST") as gone,
             await Raw.connect(servers.hypercorn),
         ):
-            await servers.sent(over_1, 1)
-            await servers.sent(over_2, 1)
+            for run in (over_1, over_2, over):
+                await servers.sent(run, 1)
             await gone()
             servers.say(b'{"cmd": "quit"}')
             assert await servers.process.wait() == 0
         told = servers.of(CancelSwallowed if behaviour == "writes-only" else SpanCancelled)
-        assert {over_1, over_2} <= {event.run for event in told}
+        assert {event.run for event in told} == {over_1, over_2, over}
         assert {event.evidence for event in told} == {"at sleep after #1, told by the server's shutdown"}
     left = [text for text in servers.notes() if not text.startswith("servers: left behind: http/")]
     assert left == []

@@ -121,7 +121,16 @@ async def test_http2_loses_its_connection(servers: Servers, how: str) -> None:
 # --- gRPC ---------------------------------------------------------------------------------------------
 
 
-ALL = ("cooperative", "slow-cleanup:0.05", "swallow", "blocking:0.02", "executor:0.02", "shielded", "writes-only")
+ALL = (
+    "cooperative",
+    "slow-cleanup:0.05",
+    "swallow",
+    "blocking:0.02",
+    "executor:0.02",
+    "shielded",
+    "asks-context",
+    "writes-only",
+)
 
 
 @pytest.mark.parametrize("behaviour", ALL)
@@ -165,6 +174,24 @@ async def test_grpc_aborts_while_it_reads_and_while_a_write_waits(servers: Serve
         assert caught.value.code() is grpc.StatusCode.ABORTED
     assert (await servers.life(reading)).failed.evidence.startswith("at read #2")
     assert (await servers.life(writing)).failed.evidence.startswith("at write #1")
+
+
+async def test_a_grpc_handler_that_cancels_itself_leaves_its_client_without_an_answer(servers: Servers) -> None:
+    """grpc #29248, on purpose. What would have been sent would have come before the answer to the next call."""
+    run, next_run = servers.new_run(), servers.new_run()
+    async with connected(servers) as client:
+        call = client.unary(run, delay=60)
+        await servers.started(run)
+        signal = await servers.struck(run, "raise")
+        life = await servers.life(run)
+        await within(client.unary(next_run))
+        assert not call.done()
+        call.cancel()
+    check(signal, life, "server abort", "raise CancelledError")
+    assert (life.failed.error, life.failed.evidence) == (
+        "CancelledError",
+        "at sleep before response: of its own accord",
+    )
 
 
 # --- stopping: each in a process of its own ------------------------------------------------------------
@@ -274,7 +301,7 @@ async def test_a_strike_that_misses_says_why() -> None:
         await servers.handlers()
         assert servers.notes() == [
             "servers: strike goaway: http/1.1 knows fin, rst, stop",
-            "servers: unknown strike 'kick': fin, rst, rst_stream, goaway, abort, stop are known",
+            "servers: unknown strike 'kick': fin, rst, rst_stream, goaway, abort, raise, stop are known",
             f"servers: strike fin: no handler runs for run {run} lane 'another'",
             f"servers: strike fin: no handler runs for run {run + 100} lane '{LANE}'",
             *[text for text in servers.notes() if text.startswith("servers: unreadable command ")],
