@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from probes.clock import Clock, Stamp
@@ -142,6 +142,37 @@ class CancelWatch:
         return taken
 
 
+class Pace:
+    """When a slow reader may read again."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, resume: Callable[[], None]) -> None:
+        self._loop, self._resume = loop, resume
+        self._next_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def rests(self) -> bool:
+        return self._timer is not None
+
+    def took(self, size: int, rate: int) -> None:
+        """``size`` bytes were read: the next come when ``rate`` allows for it."""
+        now = self._loop.time()
+        begin = self._next_at if now - self._next_at < _CATCH_UP else now
+        self._next_at = begin + size / rate
+        if self._next_at > now:
+            self._timer = self._loop.call_at(self._next_at, self._rested)
+
+    def stop(self) -> None:
+        """Rest no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _rested(self) -> None:
+        self._timer = None
+        self._resume()
+
+
 class Gate:
     """The faults of one pipe, and what they have kept of it. A pipe without faults has no gate.
 
@@ -161,8 +192,7 @@ class Gate:
         """``FIN`` or ``RST`` of the source that is kept here."""
         self._since = 0
         """ns; what the kernel stamped earlier was held back, and is stamped anew when it passes."""
-        self._next_at = 0.0
-        self._pause: asyncio.TimerHandle | None = None
+        self._pace = Pace(loop, path.adjust)
         self._delay: asyncio.TimerHandle | None = None
 
     def set(self, standing: Sequence[Standing]) -> None:
@@ -178,7 +208,7 @@ class Gate:
         elif cancel is not None and not self._path.begun:
             self._watch = CancelWatch(cancel)
         self._since = self._clock.now().t
-        self._end_pause()
+        self._pace.stop()
         self._go_on()
 
     def fall_silent(self, hole: Standing) -> None:
@@ -188,7 +218,7 @@ class Gate:
 
     def stop(self) -> None:
         """The connection is closed."""
-        self._end_pause()
+        self._pace.stop()
         if self._delay is not None:
             self._delay.cancel()
         if self._watch is not None and self._watch.size:
@@ -205,7 +235,7 @@ class Gate:
         """Whether the pipe may read; ``pending``: the far side has not taken all of what was read."""
         if self._end:
             return False
-        return self.hole is not None or not (pending or self.shut or self._pause or self._holds_cancel())
+        return self.hole is not None or not (pending or self.shut or self._pace.rests or self._holds_cancel())
 
     @property
     def portion(self) -> int:
@@ -225,7 +255,8 @@ class Gate:
             # What waited is through, and no fault stands: from here on the pipe is on its own.
             self._path.gate = None
         if self._slow is not None:
-            self._pace(self._slow, len(data))
+            self._slow.count(self._path.conn, len(data))
+            self._pace.took(len(data), self._slow.fault.rate)
         if self._watch is not None:
             data = self._look(self._watch, data)
         if data:
@@ -324,20 +355,3 @@ class Gate:
             if opposite.gate is None:
                 opposite.gate = Gate(opposite, self._loop, self._clock)
             opposite.gate.fall_silent(hole)
-
-    def _pace(self, slow: Standing, size: int) -> None:
-        slow.count(self._path.conn, size)
-        now = self._loop.time()
-        begin = self._next_at if now - self._next_at < _CATCH_UP else now
-        self._next_at = begin + size / slow.fault.rate
-        if self._next_at > now:
-            self._pause = self._loop.call_at(self._next_at, self._paused)
-
-    def _paused(self) -> None:
-        self._pause = None
-        self._path.adjust()
-
-    def _end_pause(self) -> None:
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None

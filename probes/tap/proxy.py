@@ -172,15 +172,12 @@ class Pipe:
         if not how or self._link.over:
             return
         if how == "RST":
-            self._read_to_reset()
+            # Not left to the loop: uvloop calls a reader once after an error, and then no more (its issue 552).
+            while self.reading and kernel.unread(self._source):
+                self._readable()
             self.hang_up("RST")
         elif not self.reading and not self._told and (self.gate is None or self.gate.notices("FIN")):
             self._tell("FIN")
-
-    def _read_to_reset(self) -> None:
-        # Not left to the loop: uvloop calls a reader once after an error, and then no more (its issue 552).
-        while self.reading and kernel.unread(self._source):
-            self._readable()
 
     def hang_up(self, how: str) -> None:
         """The source's FIN has its turn, or its RST came: pass it on, if the gate does not keep it."""
