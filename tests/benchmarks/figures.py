@@ -25,11 +25,12 @@ def row(name: str, values: Sequence[float], unit: str, budget: str = "") -> str:
 
 
 def versus(name: str, without: Sequence[float], with_: Sequence[float], budget: str = "") -> str:
-    """One line: the 95th percentiles of two series that were taken in turn, and their ratio."""
+    """One line: the 95th percentiles of two series that were taken in turn, their ratio, and that of the medians."""
     if not without or not with_:
         return f"{name:<44} {'no values':>21}   {budget}"
     first, second = percentile(without, 0.95), percentile(with_, 0.95)
-    return f"{name:<44} {first:>9.1f} {second:>11.1f} {second / first:>7.2f} n={len(with_):<5} {budget}"
+    medians = percentile(with_, 0.5) / percentile(without, 0.5)
+    return f"{name:<44} {first:>9.1f} {second:>11.1f} {second / first:>7.2f} {medians:>7.2f} n={len(with_):<5} {budget}"
 
 
 def heading(title: str) -> str:

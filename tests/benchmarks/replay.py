@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -104,7 +104,6 @@ def paint(seen: View) -> None:
 
 def measure(path: Path) -> dict[str, Any]:
     """Milliseconds, and MiB at the peak."""
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     began = time.perf_counter()
     player = Player(Index(path))
     source = ReplaySource(player, path)
@@ -120,8 +119,7 @@ def measure(path: Path) -> dict[str, Any]:
     return {
         "first": first,
         "seeks": seeks,
-        "base": base,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak": _peak_mib(os.getpid()),
         "runs": len(player.runs),
     }
 
@@ -147,7 +145,7 @@ async def _in_terminal(path: Path) -> tuple[float, float]:
 
 
 def _peak_mib(pid: int) -> float:
-    """0 where there is no /proc."""
+    """0 where there is no /proc. Not ``ru_maxrss``, which a process takes over from the one that started it."""
     status = Path(f"/proc/{pid}/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)

@@ -1,7 +1,8 @@
 """What the screen costs the lab: runs with the console in a terminal and headless ones in turn, and what a key takes.
 
 Two labs are up, one behind the console, one headless; they run one-scope alternately, so that whatever else the machine
-does meets both. Both record. The first pair warms up and does not count.
+does meets both. Both record. The first pair warms up and does not count. When the key comes is drawn by lot, the same
+for both of a pair: after a round time it would always meet the chunks, which come at round times too.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from app.headless import Headless, Watch
@@ -35,6 +37,8 @@ MOMENTS = (
     ("resource", "cleanup_us"),
 )
 _ARMED = (b"in mid-stream", b"in response body", b"in statement executing")
+_SPREAD = 0.02
+"""Seconds; one-scope's chunks are so far apart."""
 _BREATH = 0.1
 """Seconds between two runs."""
 
@@ -69,7 +73,7 @@ async def session(columns: int, rows: int, pairs: int, folder: Path) -> Taken:
     path, taken = folder / f"console-{columns}.jsonl", Taken()
     watch = Watch(taken.headless.append)
     lab = LabProcess(watch.take)
-    headless = Headless(lab, watch, settings)
+    random = Random(1)
     argv = (sys.executable, "-m", "app", "console", "--record", str(path), SCENARIO)
     with Terminal(*argv, columns=columns, rows=rows) as terminal:
         try:
@@ -77,9 +81,10 @@ async def session(columns: int, rows: int, pairs: int, folder: Path) -> Taken:
             await lab.start()
             await terminal.until(b"Press", b"to start a run")
             for number in range(1, pairs + 2):
-                taken.typed.append(await _in_console(terminal, settings.hold))
+                hold = settings.hold + random.uniform(0, _SPREAD)
+                taken.typed.append(await _in_console(terminal, hold))
                 await asyncio.sleep(_BREATH)
-                await headless.one(number)
+                await Headless(lab, watch, replace(settings, hold=hold)).one(number)
                 await asyncio.sleep(_BREATH)
             terminal.press(b"q")
             await terminal.status()
@@ -117,7 +122,7 @@ def _relative(table: Table, base: Table) -> list[float]:
 def _print_moments(taken: Taken, size: str) -> None:
     screen, headless = moments(taken.screen), moments(taken.headless)
     print(f"\nMoments after the trigger, UI at {size} against headless, {len(taken.screen)} pairs")
-    print(f"{'p95, µs':<44} {'headless':>9} {'UI':>11} {'ratio':>7}")
+    print(f"{'p95, µs':<44} {'headless':>9} {'UI':>11} {'ratio':>7} {'medians':>7}")
     for key in [key for key in headless if key in screen]:
         name = f"{key[0]} {key[1]} {key[2].removesuffix('_us')}"
         print(versus(name, headless[key], screen[key]))

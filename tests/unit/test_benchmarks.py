@@ -51,6 +51,6 @@ def test_percentiles_are_by_nearest_rank() -> None:
 
 def test_a_row_says_what_it_has() -> None:
     assert " ".join(row("seek", [1.0, 3.0], "ms", "budget: <= 9").split()) == "seek 1.0 3.0 ms n=2 budget: <= 9"
-    assert versus("Done", [2.0], [3.0]).split() == ["Done", "2.0", "3.0", "1.50", "n=1"]
+    assert versus("Done", [2.0], [3.0]).split() == ["Done", "2.0", "3.0", "1.50", "1.50", "n=1"]
     assert "no values" in row("seek", [], "ms")
     assert "no values" in versus("Done", [], [1.0])
