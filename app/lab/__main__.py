@@ -8,6 +8,8 @@ import sys
 
 # grpc's core writes to descriptor 2 by itself; it must be told before its first import.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+# Children are started by exec. What its core would do for a fork breaks the connections that it has here.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 
 def main() -> int:

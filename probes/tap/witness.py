@@ -13,6 +13,7 @@ from typing import Any
 
 from probes.clock import Stamp
 from probes.events import (
+    TO_SERVER,
     BytesSeen,
     BytesSwallowed,
     ConnectionClosed,
@@ -44,19 +45,18 @@ class Ledger:
         self.expected = Tag(0, lane)
         self.backends: dict[int, Observer] = {}
         self.open: dict[int, Observer] = {}
+        self._changed = asyncio.Event()
         self.requested = False
         """Whether a request of the expected run has passed."""
         self.closed_at: Stamp | None = None
         """When the exchange of the expected run was closed."""
-        self.hear: Callable[[Event], None] | None = None
-        """Is told each event of the expected run when it was said; must return at once."""
         self._closed: dict[Tag, asyncio.Future[str]] = {}
 
     def expect(self, run: int, lane: str) -> None:
         """From now on new connections belong to this run and lane until they say otherwise."""
         self.expected = Tag(run, lane)
         self.requested = False
-        self.closed_at = self.hear = None
+        self.closed_at = None
         self._closed.clear()
 
     def witness(self, conn: int, peer: str) -> Observer:
@@ -73,6 +73,21 @@ class Ledger:
     def conns(self, run: int, lane: str) -> set[int]:
         """The numbers of the open connections that belong to this run and lane now: whom a cut is to reach."""
         return {conn for conn, observer in self.open.items() if observer.belongs_to(Tag(run, lane))}
+
+    def clients(self, run: int, lane: str) -> int:
+        """How many of these have a client that has not hung up."""
+        return sum(not self.open[conn].left for conn in self.conns(run, lane))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for ``condition`` to become true, which is looked at whenever a connection has opened, its client has
+        hung up, or it has closed."""
+        while not condition():
+            await self._changed.wait()
+
+    def changed(self) -> None:
+        """Somebody may be waiting for that."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def fault_started(self, fault: FaultPlan, detail: str) -> FaultOver:
         run, lane = self.expected.run, self.expected.lane
@@ -100,10 +115,6 @@ class Ledger:
             self.closed_at = at
             future.set_result(evidence)
 
-    def said(self, tag: Tag, event: Event) -> None:
-        if self.hear is not None and tag == self.expected:
-            self.hear(event)
-
     def _future(self, tag: Tag) -> asyncio.Future[str]:
         if tag not in self._closed:
             self._closed[tag] = asyncio.get_running_loop().create_future()
@@ -119,8 +130,11 @@ class Observer:
         self._tag = ledger.expected
         self._streams: dict[int, Tag] = {}
         self._pid = 0
+        self.left = False
+        """Its client has hung up."""
         ledger.open[conn] = self
         self._emit(ConnectionOpened, self._tag, None, peer=peer)
+        ledger.changed()
 
     def bytes_passed(self, direction: Direction, data: bytes, stamp: Stamp) -> None:
         self._items(direction, self._talk.feed(direction, data) if data else self._talk.end(direction), stamp)
@@ -129,6 +143,9 @@ class Observer:
         for tag in self._parties():
             self._emit(FrameSeen, tag, stamp, direction=direction, proto="tcp", name=how, stamp=stamp.quality)
         self._ledger.closed(self._tag, f"{direction} {how}", stamp)
+        if direction == TO_SERVER:
+            self.left = True
+            self._ledger.changed()
 
     def belongs_to(self, tag: Tag) -> bool:
         """Whether the connection is of this run and lane now."""
@@ -157,6 +174,7 @@ class Observer:
         if self._ledger.backends.get(self._pid) is self:
             del self._ledger.backends[self._pid]
         self._emit(ConnectionClosed, self._tag, None, detail=detail)
+        self._ledger.changed()
 
     def _items(self, direction: Direction, items: list[Item], stamp: Stamp) -> None:
         for item in items:
@@ -223,5 +241,4 @@ class Observer:
         self._emit(DecoderLost, self._tag, stamp, direction=direction, proto=lost.proto, reason=lost.reason)
 
     def _emit(self, cls: type[Event], tag: Tag, at: Stamp | None, **fields: object) -> None:
-        head: dict[str, Any] = {"run": tag.run, "lane": tag.lane, "layer": "wire", "conn": self._conn}
-        self._ledger.said(tag, self._ledger.sink.emit(cls, at=at, **head, **fields))
+        self._ledger.sink.emit(cls, at=at, run=tag.run, lane=tag.lane, layer="wire", conn=self._conn, **fields)

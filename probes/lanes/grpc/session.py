@@ -8,6 +8,9 @@ from probes.events import LanePlan
 from probes.lanes.base import Bench, Lane
 from probes.lanes.grpc.channel import connected, shared_channel
 from probes.lanes.grpc.lane import GrpcLane, needs_own_channel
+from probes.lanes.grpc.process import ProcessLane
+
+KILLED = "client killed"
 
 
 class GrpcSession:
@@ -18,10 +21,12 @@ class GrpcSession:
         self._channel = shared_channel(bench.address)
 
     def lane(self, run: int, plan: LanePlan) -> Lane:
+        if plan.cause == KILLED:
+            return ProcessLane(self.bench, run, plan)
         return GrpcLane(self.bench, run, plan, None if needs_own_channel(plan) else self._channel)
 
     async def warm(self, plan: LanePlan) -> None:
-        if needs_own_channel(plan):
+        if needs_own_channel(plan) or plan.cause == KILLED:
             return
         # One that does not connect is reported by the lane that needs it.
         with contextlib.suppress(TimeoutError):

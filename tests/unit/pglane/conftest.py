@@ -1,5 +1,0 @@
-"""One server for the session of these tests, a bench for each."""
-
-from tests.kit.pg_kit import pg_cache
-
-__all__ = ["pg_cache"]
