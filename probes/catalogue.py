@@ -194,7 +194,10 @@ OPTIONS: dict[str, dict[str, Option]] = {
     "postgres": {
         "check_interval": Option(float, "client_connection_check_interval in ms; 0 is off"),
         "pool_size": Option(int, "connections in the client's pool"),
-        "autocommit": Option(bool, "the statement is its own transaction"),
+        "statement": Option(("sleep", "insert", "executemany"), "what executes; an insert takes the lane's delay"),
+        "fetch": Option(("cursor", "all"), "rows are read one by one, or all at once when the last has come"),
+        "acquire_timeout": Option(float, "seconds of acquire(timeout=), which bounds the release as well"),
+        "next_statement": Option(bool, "another statement on the same pool once the call has ended"),
     }
     | _HOP_OPTIONS
     | _ALL_OPTIONS,

@@ -15,7 +15,6 @@ a process was late. How a mark is told from mere traffic:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import Any
@@ -23,16 +22,20 @@ from typing import Any
 from msgspec.structs import replace
 
 from probes import events as ev
-from probes.events import CALL, CALLED_BY, TO_CLIENT, TO_SERVER, Event, Layer
-from probes.machine import TERMINAL, Input, State
+from probes import fold_postgres
+from probes.events import CALL, CALLED_BY, TO_CLIENT, Event, Layer
+from probes.fold_steps import answers as _answers
+from probes.fold_steps import client_step as _client
+from probes.fold_steps import mark as _mark
+from probes.fold_steps import server_step as _server
+from probes.fold_steps import with_row as _with
+from probes.machine import Input
 from probes.state import (
-    INDEX,
     LOG_LINES,
     Chunks,
     FaultState,
     LaneState,
     LinkState,
-    Mark,
     Moment,
     PartState,
     RunState,
@@ -47,11 +50,12 @@ INTERRUPTS: dict[str, frozenset[str]] = {
     "tcp": frozenset({"FIN", "RST"}),
     # Not GOAWAY: it announces an end, and the streams that are open go on (RFC 9113 section 6.8).
     "http/2": frozenset({"RST_STREAM"}),
-    "postgres": frozenset({"CancelRequest", "ErrorResponse", "Terminate"}),
+    "postgres": frozenset({"CancelRequest", "CopyFail", "ErrorResponse", "Terminate"}),
     "tls": frozenset({"alert"}),
 }
 
-_BEGIN = re.compile(r"\s*(BEGIN|START TRANSACTION)\b[^;]*;?\s*", re.IGNORECASE)
+_ASK = ("CancelRequest", "CopyFail")
+"""Frames that ask for an end and are not it: the answer is."""
 
 
 def order_key(event: Event) -> tuple[int, str, int]:
@@ -154,47 +158,13 @@ def _census(state: RunState, event: ev.Census) -> RunState:
     return replace(state, before=event.held) if event.when == "before" else replace(state, after=event.held)
 
 
-# --- a lane: helpers ----------------------------------------------------------------------------------
-
-
-def _with(lane: LaneState, layer: Layer, **changes: Any) -> LaneState:
-    index = INDEX[layer]
-    row = replace(lane.layers[index], **changes)
-    return replace(lane, layers=(*lane.layers[:index], row, *lane.layers[index + 1 :]))
-
-
-def _mark(lane: LaneState, layer: Layer, moment: Moment, event: Event, evidence: str) -> LaneState:
-    stamp = event.stamp if isinstance(event, ev.FrameSeen) else "user"
-    mark = Mark(moment, event.t, event.err, evidence, stamp)
-    return _with(lane, layer, marks=(*lane.layer(layer).marks, mark))
-
-
-def _answers(lane: LaneState, layer: Layer, event: Event) -> bool:
-    """Whether ``event`` can be an answer to this lane's trigger."""
-    if lane.zero is None or event.t < lane.zero.t:
-        return False
-    if lane.teardown is None or event.t < lane.teardown:
-        return True
-    return layer == "server" and lane.layer("server").first(Moment.DONE) is not None
-
-
-def _client(lane: LaneState, step: Input, event: Event, n: int = 1, evidence: str = "") -> LaneState:
-    return replace(lane, client=lane.client.step(step, event.t, n, evidence))
-
-
-def _server(lane: LaneState, step: Input, event: Event, n: int = 1, evidence: str = "") -> LaneState:
-    if lane.teardown is not None and event.t >= lane.teardown and not _answers(lane, "server", event):
-        return lane
-    return replace(lane, server=lane.server.step(step, event.t, n, evidence))
+# --- a lane: spans ------------------------------------------------------------------------------------
 
 
 def _side(lane: LaneState, layer: Layer, step: Input, event: Event, evidence: str = "") -> LaneState:
     if layer == "client":
         return _client(lane, step, event, evidence=evidence)
     return _server(lane, step, event, evidence=evidence) if layer == "server" else lane
-
-
-# --- a lane: spans ------------------------------------------------------------------------------------
 
 
 def _signal(lane: LaneState, event: ev.Signal) -> LaneState:
@@ -300,6 +270,8 @@ def _closed(lane: LaneState, event: ev.ConnectionClosed) -> LaneState:
 
 
 def _bytes(lane: LaneState, event: ev.BytesSeen) -> LaneState:
+    if fold_postgres.is_housekeeping(lane):
+        return lane
     if lane.layer("wire").started is None:
         lane = _with(lane, "wire", started=event.t)
     if event.direction != TO_CLIENT or not event.body:
@@ -311,32 +283,34 @@ def _bytes(lane: LaneState, event: ev.BytesSeen) -> LaneState:
         late_bytes=lane.late_bytes + late,
         chunks=_on_wire(lane, event),
     )
-    if lane.plan.protocol != "postgres" or not event.messages or lane.server.state in TERMINAL:
+    if lane.plan.protocol != "postgres" or not event.messages:
         return lane
     return _server(lane, Input.CHUNK, event, event.messages)
 
 
 def _on_wire(lane: LaneState, event: ev.BytesSeen) -> Chunks:
-    if lane.plan.protocol == "postgres" and lane.server.state in TERMINAL:
-        # Rows of what the pool asks when it takes the connection back.
-        return lane.chunks
     if lane.plan.protocol in ("grpc", "postgres"):
         return replace(lane.chunks, on_wire=lane.chunks.on_wire + event.messages)
     # An HTTP body has no messages: whole chunks are counted by their size.
     return replace(lane.chunks, on_wire=(lane.body + event.body) // max(1, lane.plan.size))
 
 
+def _of_the_call(lane: LaneState, event: ev.FrameSeen) -> bool:
+    """A connection that is made before the call takes it (a pool's) is none of the call's doing."""
+    return lane.plan.protocol != "postgres" or fold_postgres.of_the_call(lane, event)
+
+
 def _frame(lane: LaneState, event: ev.FrameSeen) -> LaneState:
-    if lane.layer("wire").started is None:
+    if lane.layer("wire").started is None and _of_the_call(lane, event):
         lane = _with(lane, "wire", started=event.t)
     stops = _stops_io(lane, event)
-    if event.proto == "postgres":
-        lane = _postgres(lane, event)
+    if event.proto in ("postgres", "tcp") and lane.plan.protocol == "postgres":
+        lane = fold_postgres.frame(lane, event)
     if event.name == "CancelRequest":
         lane = replace(lane, side_conns=(*lane.side_conns, event.conn))
     if stops:
         lane = _mark(lane, "wire", Moment.INTERRUPT, event, wire_evidence(event))
-        return lane if event.name == "CancelRequest" else _with(lane, "wire", ended=event.t, outcome="interrupted")
+        return lane if event.name in _ASK else _with(lane, "wire", ended=event.t, outcome="interrupted")
     return _wire_over(lane, event)
 
 
@@ -357,83 +331,21 @@ def _stops_io(lane: LaneState, event: ev.FrameSeen) -> bool:
     if event.proto == "tcp" and event.conn in lane.side_conns:
         # A CancelRequest has a connection of its own, whose end says nothing about the query.
         return False
-    if lane.layer("wire").ended is not None and event.name != "CancelRequest":
-        # The first end is the interrupt; what follows it (a FIN after a RST_STREAM) is not another.
+    if lane.layer("wire").ended is not None:
+        # The first end is the interrupt; what follows it (a FIN after a RST_STREAM, a late CancelRequest) is none.
         return False
     if event.name == "HEADERS":
         # A status in trailers ends the stream as well: the server's own deadline, or its abort.
         return event.direction == TO_CLIENT and event.detail.startswith("grpc-status") and event.code != "0"
     if event.name == "CommandComplete":
-        return _rolled_back(lane, event)
+        return fold_postgres.takes_back(lane, event)
     return event.name in INTERRUPTS.get(event.proto, ())
-
-
-def _rolled_back(lane: LaneState, event: ev.FrameSeen) -> bool:
-    """A rollback that ends an open statement: a cancel that met a cursor between two fetches stops nothing else."""
-    return event.detail == "ROLLBACK" and lane.server.state not in (State.IDLE, *TERMINAL)
 
 
 def wire_evidence(event: ev.FrameSeen) -> str:
     """``client>server RST_STREAM CANCEL(8)``: direction, name, code."""
     what = event.detail if event.name == "CommandComplete" else event.code
     return " ".join(part for part in (event.direction, event.name, what) if part)
-
-
-def _postgres(lane: LaneState, event: ev.FrameSeen) -> LaneState:
-    """The server's row of a PostgreSQL lane comes from the wire: the backend itself says when it stopped."""
-    if event.direction == TO_SERVER:
-        return _postgres_request(lane, event)
-    if lane.server.state is State.IDLE:
-        return lane
-    if event.name == "ErrorResponse":
-        return _postgres_error(lane, event)
-    row = lane.layer("server")
-    if event.name == "CommandComplete" and _rolled_back(lane, event):
-        return _postgres_stopped(lane, event, "CommandComplete ROLLBACK")
-    if event.name == "CommandComplete" and lane.server.state not in TERMINAL:
-        lane = _with(lane, "server", ended=event.t, outcome="completed")
-        return _server(lane, Input.END, event, evidence=event.detail)
-    if event.name == "ReadyForQuery" and row.first(Moment.DONE) and not row.first(Moment.CLEANUP):
-        return _mark(lane, "server", Moment.CLEANUP, event, f"ReadyForQuery {event.code}")
-    return lane
-
-
-def _postgres_request(lane: LaneState, event: ev.FrameSeen) -> LaneState:
-    if event.name == "Query" and _BEGIN.fullmatch(event.detail):
-        # A transaction is opened for the statement that is to come, and is not it.
-        return lane
-    if event.name in ("Execute", "Query") and lane.server.state is State.IDLE:
-        return _server(_with(lane, "server", started=event.t), Input.OPEN, event, evidence=event.name)
-    if event.name == "CancelRequest" and lane.server.state not in TERMINAL:
-        return _server(lane, Input.CANCEL, event, evidence="CancelRequest")
-    return lane
-
-
-def _postgres_error(lane: LaneState, event: ev.FrameSeen) -> LaneState:
-    if lane.server.state in TERMINAL:
-        return lane
-    return _postgres_stopped(lane, event, f"ErrorResponse {event.code}", failed=event.code not in ("57014", "57P01"))
-
-
-def _postgres_stopped(lane: LaneState, event: ev.FrameSeen, evidence: str, *, failed: bool = False) -> LaneState:
-    """The statement ended unfinished, by an error of its own when it ``failed``."""
-    lane = _with(lane, "server", ended=event.t, outcome="failed" if failed else "cancelled")
-    if _answers(lane, "server", event):
-        lane = _mark(lane, "server", Moment.DONE, event, evidence)
-    return _server(lane, Input.FAIL if failed else Input.STOPPED, event, evidence=evidence)
-
-
-def _backend(lane: LaneState, event: ev.BackendState) -> LaneState:
-    lane = replace(lane, backend=(*lane.backend, (event.t, event.state, event.err)))
-    row = lane.layer("server")
-    if event.state == "active" or row.started is None or row.ended is not None:
-        return lane
-    # The wire did not tell (a connection that was cut): the observer is the only witness that it stopped.
-    lane = _with(lane, "server", ended=event.t, outcome="stopped")
-    if not _answers(lane, "server", event):
-        return lane
-    poll = Mark(Moment.CLEANUP, event.t, event.err, f"pg_stat_activity {event.state}", "poll")
-    return _with(lane, "server", marks=(*lane.layer("server").marks, poll))
 
 
 # --- a lane: the rest ---------------------------------------------------------------------------------
@@ -541,7 +453,7 @@ _LANE_HANDLERS: dict[type[Event], Callable[[LaneState, Any], LaneState]] = {
     ev.ConnectionClosed: _closed,
     ev.BytesSeen: _bytes,
     ev.FrameSeen: _frame,
-    ev.BackendState: _backend,
+    ev.BackendState: fold_postgres.backend,
     ev.PhaseReached: _phase,
     ev.LinkSignal: _link,
     ev.BudgetSeen: _budget,

@@ -123,8 +123,10 @@ class LaneState(Struct, frozen=True, gc=False):
     """Connections of this lane that the tap has open."""
     side_conns: tuple[int, ...] = ()
     """Connections that carried nothing but a CancelRequest."""
-    backend: tuple[tuple[int, str, int], ...] = ()
-    """PostgreSQL: (t, state, err) of the backend, each change once."""
+    backend: tuple[tuple[int, str, str, int], ...] = ()
+    """PostgreSQL: (t, state, wait, err) of the backend, each change once."""
+    completed: str = ""
+    """PostgreSQL: the command that the backend called complete since it was last ready."""
     faults: tuple[FaultState, ...] = ()
     """What the tap itself did, in the order in which it began."""
     links: tuple[LinkState, ...] = ()

@@ -16,7 +16,7 @@ from probes.lanes.base import Bench, Lane, ServersLink
 from probes.lanes.grpc import GrpcLane, GrpcSession
 from probes.lanes.hop import HopLane
 from probes.lanes.http import HttpSession
-from probes.lanes.postgres import Login, PostgresSession
+from probes.lanes.postgres import Backends, Login, PostgresSession
 from probes.sink import Sink
 from probes.tap.decode import http_conversation, postgres_conversation
 from probes.tap.proxy import Address, Tap
@@ -78,6 +78,7 @@ class Workbench:
         self._sink, self._tasks, self._servers, self._make_house = sink, tasks, servers, make_house
         self._upstreams: dict[str, Address] = {}
         self._login: Login | None = None
+        self._backends: Backends | None = None
         self._benches: dict[Place, Bench] = {}
         self._sessions: dict[Place, Session] = {}
 
@@ -106,7 +107,11 @@ class Workbench:
 
     async def serve_postgres(self, login: Login) -> None:
         """The same for PostgreSQL."""
-        self._login = login
+        old, self._login = self._backends, login
+        self._backends = Backends(login, self._sink.clock, self._tasks)
+        await self._backends.open()
+        if old is not None:
+            await old.close()
         await self.serve({"postgres": (login.host, login.port)})
 
     async def lane(self, run: int, plan: LanePlan) -> Lane:
@@ -143,6 +148,8 @@ class Workbench:
     async def held(self) -> dict[str, int]:
         """Connections through the taps, and what the sessions know of the far side."""
         held = {"connections": sum(len(bench.tap.links) for bench in self._benches.values())}
+        if self._backends is not None:
+            held |= await self._backends.held()
         for session in self._sessions.values():
             held |= await session.held()
         return held
@@ -150,6 +157,8 @@ class Workbench:
     async def close(self) -> None:
         for session in self._sessions.values():
             await session.close()
+        if self._backends is not None:
+            await self._backends.close()
         for bench in self._benches.values():
             bench.tap.close()
 
@@ -161,7 +170,7 @@ class Workbench:
             return bench
         conversation = postgres_conversation if place.protocol == "postgres" else http_conversation
         ledger = Ledger(self._sink, place.lane, conversation)
-        tap = Tap(ledger.witness, upstream, self._sink.clock)
+        tap = Tap(ledger.witness, upstream, self._sink.clock, ledger)
         bench = Bench(self._sink, tap.start(), ledger, tap, self._tasks, self._servers)
         self._benches[place] = bench
         return bench
@@ -187,6 +196,5 @@ class Workbench:
         if place.protocol != "postgres":
             return HttpSession(bench, http2=place.protocol == "http/2")
         assert self._login is not None
-        session = PostgresSession(bench, self._login)
-        await session.open()
-        return session
+        assert self._backends is not None
+        return PostgresSession(bench, self._login, self._backends)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from probes.clock import Stamp
-from probes.events import CALL, ChunkReceived, LanePlan, Layer, LinkSignal, PhaseReached, Trigger
+from probes.events import CALL, ChunkReceived, Event, LanePlan, Layer, LinkSignal, PhaseReached, Trigger
 from probes.middleware import Chain, Effect
 from probes.sink import Sink
 from probes.span import Span
@@ -84,6 +84,7 @@ class Lane(ABC):
         """When the timer of asyncio.timeout fired."""
         self._unsent = False
         """The call ended before its request was on the wire."""
+        bench.ledger.hear = self.wire
 
     # What a lane writes -------------------------------------------------------------------------------
 
@@ -114,6 +115,9 @@ class Lane(ABC):
         """What ``error`` says, in a few words."""
         text = str(error).strip()
         return text.splitlines()[0][:120] if text else ""
+
+    def wire(self, event: Event) -> None:
+        """What the tap has just seen on this run's connections. Must return at once."""
 
     def held(self) -> dict[str, int]:
         """What is held still, by name; zeros are left out by the caller."""
@@ -162,7 +166,7 @@ class Lane(ABC):
         if limit is None:
             await self._call()
             return
-        since = self.bench.sink.clock.now()
+        since = self.timer_start()
         # In front of asyncio's own, which is set next: what that brings about may be on the wire before it raises.
         timer = asyncio.get_running_loop().call_later(limit, self._timer_fires)
         try:
@@ -283,6 +287,12 @@ class Lane(ABC):
         self.bench.sink.emit(
             ChunkReceived, run=self.run, lane=self.plan.lane, layer="client", n=n, size=size, total=self._read
         )
+
+    def timer_start(self) -> Stamp:
+        """Now, on the clock from which the loop's timers count: libuv's stands still for a millisecond at a time."""
+        now = self.bench.sink.clock.now()
+        loop = round(asyncio.get_running_loop().time() * 1e9)
+        return Stamp(min(now.t, loop), now.err)
 
     def timeout(self, name: str) -> float | None:
         """Seconds, or None when this timeout is off."""

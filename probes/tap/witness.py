@@ -50,13 +50,15 @@ class Ledger:
         """Whether a request of the expected run has passed."""
         self.closed_at: Stamp | None = None
         """When the exchange of the expected run was closed."""
+        self.hear: Callable[[Event], None] | None = None
+        """Is told each event of the expected run when it was said; must return at once."""
         self._closed: dict[Tag, asyncio.Future[str]] = {}
 
     def expect(self, run: int, lane: str) -> None:
         """From now on new connections belong to this run and lane until they say otherwise."""
         self.expected = Tag(run, lane)
         self.requested = False
-        self.closed_at = None
+        self.closed_at = self.hear = None
         self._closed.clear()
 
     def witness(self, conn: int, peer: str) -> Observer:
@@ -114,6 +116,10 @@ class Ledger:
         if tag == self.expected and not (future := self._future(tag)).done():
             self.closed_at = at
             future.set_result(evidence)
+
+    def said(self, tag: Tag, event: Event) -> None:
+        if self.hear is not None and tag == self.expected:
+            self.hear(event)
 
     def _future(self, tag: Tag) -> asyncio.Future[str]:
         if tag not in self._closed:
@@ -241,4 +247,5 @@ class Observer:
         self._emit(DecoderLost, self._tag, stamp, direction=direction, proto=lost.proto, reason=lost.reason)
 
     def _emit(self, cls: type[Event], tag: Tag, at: Stamp | None, **fields: object) -> None:
-        self._ledger.sink.emit(cls, at=at, run=tag.run, lane=tag.lane, layer="wire", conn=self._conn, **fields)
+        head: dict[str, Any] = {"run": tag.run, "lane": tag.lane, "layer": "wire", "conn": self._conn}
+        self._ledger.said(tag, self._ledger.sink.emit(cls, at=at, **head, **fields))

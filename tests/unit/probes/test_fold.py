@@ -223,6 +223,7 @@ def test_a_cut_is_the_taps_own_interrupt_and_neither_the_clients_nor_the_servers
 def test_a_statement_whose_connection_was_cut_is_ended_by_the_observer_alone() -> None:
     story = started("postgres")
     frame(story, -7000, "Execute", proto="postgres", conn=1)
+    story(ev.BackendState, -6900, layer="server", pid=7, state="active", wait="PgSleep")
     cancelled(story)
     frame(story, 500, "FIN", proto="tcp", conn=1)
     story(ev.BackendState, 80_000, layer="server", pid=7, state="idle")

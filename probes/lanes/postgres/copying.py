@@ -1,0 +1,54 @@
+"""COPY, out of the server and into it. asyncpg streams both, and hands on what comes or asks for what is to go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from probes.lanes.postgres.backends import Sight
+from probes.lanes.postgres.pooled import PooledLane
+from probes.lanes.postgres.table import SCHEMA, TABLE
+
+
+class CopyOut(PooledLane):
+    """``COPY out``: copy_from_query into a sink that counts lines."""
+
+    async def use(self, connection: Any) -> None:
+        async with self.calling():
+            await connection.copy_from_query(self.rows_sql(), output=self._take, timeout=self.timeout("timeout"))
+
+    async def _take(self, data: bytes) -> None:
+        self.received(len(data), data.count(b"\n"))
+        if self._read >= self.plan.after:
+            self.armed(f"line {self._read} read")
+
+
+class CopyIn(PooledLane):
+    """``COPY in``: copy_to_table from a source that gives a line each ``interval``."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._given = 0
+
+    async def prepare(self) -> None:
+        await self.backends.make_table()
+        await super().prepare()
+
+    async def use(self, connection: Any) -> None:
+        async with self.calling():
+            await connection.copy_to_table(
+                TABLE, schema_name=SCHEMA, source=self._lines(), timeout=self.timeout("timeout")
+            )
+
+    async def _lines(self) -> AsyncIterator[bytes]:
+        line = f"{self.run}\t{self.plan.lane}\t{'x' * self.plan.size}\n".encode()
+        for _ in range(self.plan.chunks):
+            yield line
+            self._given += 1
+            await asyncio.sleep(self.plan.interval)
+
+    def reached(self, sight: Sight) -> str:
+        if sight.state != "active" or self._given < self.plan.after:
+            return ""
+        return f"pg_stat_activity active, {sight.wait or 'running'}; {self._given} lines given"
