@@ -111,7 +111,14 @@ TIMEOUTS: dict[str, tuple[str, ...]] = {
 }
 """The timeouts that can be set, by protocol, in the clients' own names."""
 
-LASTING: tuple[str, ...] = ("first response", "after the last chunk", "response headers", "statement executing")
+LASTING: tuple[str, ...] = (
+    "first response",
+    "after the last chunk",
+    "response headers",
+    "statement executing",
+    "cursor",
+    "transaction",
+)
 """Phases that last as long as the lane's ``delay``, unless a fault holds the call in them."""
 
 BEHAVIOURS: dict[str, str] = {
@@ -280,8 +287,8 @@ def _postgres(phase: str, cause: str) -> str:
 
 
 def _postgres_waiting(phase: str, cause: str) -> str:
-    if phase == "startup" and cause in ("terminate", "pg_terminate_backend"):
-        return "the client has no connection object and knows no backend yet"
+    if phase == "startup" and cause == "terminate":
+        return "asyncpg has given nobody a connection yet: there is nothing to call it on"
     if phase == "pool acquire" and cause in ("terminate", "socket cut", "pg_terminate_backend"):
         return "the waiting task has no connection; ending another's frees a slot"
     if phase in ("LISTEN", "cursor") and cause in ("timeout", "command_timeout"):

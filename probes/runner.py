@@ -155,7 +155,7 @@ class Runner:
 
     def _start(self, lane: Lane) -> asyncio.Task[None]:
         task = self._tasks.start(lane.caller(), name=f"caller {lane.plan.lane}")
-        self._scope.add(lane.plan.lane, task, lambda: lane.strike(task), lane.how)
+        self._scope.add(lane.plan.lane, task, lambda: lane.strike(task), lambda: lane.how)
         return task
 
     async def _settle(self, callers: list[asyncio.Task[None]]) -> None:

@@ -19,12 +19,19 @@ from probes.sink import Sink
 Strike = Callable[[], Layer]
 """Cancels one lane now, without waiting for anything; returns the layer that was told by that."""
 
+How = Callable[[], str]
+"""The call by which the lane would be cancelled now: what it has in hand for that may come only with its phase."""
+
+
+def _task_cancel() -> str:
+    return "task.cancel"
+
 
 @dataclass(frozen=True, slots=True)
 class _Target:
     task: asyncio.Task[Any]
     strike: Strike
-    how: str
+    how: How
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class CancelScope:
         self.complete = asyncio.Event()
         """Set once every call has been told or has ended."""
 
-    def add(self, lane: str, task: asyncio.Task[Any], strike: Strike | None = None, how: str = "task.cancel") -> None:
+    def add(self, lane: str, task: asyncio.Task[Any], strike: Strike | None = None, how: How = _task_cancel) -> None:
         """``strike`` cancels the lane in its own way, by the call ``how``; without one its task is cancelled."""
 
         def cancel() -> Layer:
@@ -66,8 +73,8 @@ class CancelScope:
         zero = now()
         told: list[_Told] = []
         for name, target in targets:
-            layer = target.strike()
-            told.append(_Told(name, layer, target.how, now()))
+            how, layer = target.how(), target.strike()
+            told.append(_Told(name, layer, how, now()))
         self.told.update(name for name, _ in targets)
         self._check()
         # Said after the tasks have had their turn: encoding here would hold up the news that is being measured.

@@ -36,7 +36,9 @@ WHERE backend_type = 'client backend' AND application_name <> '{_OBSERVER}' AND 
 GROUP BY 1"""
 _END = """SELECT count(pg_terminate_backend(pid, $2)) FROM pg_stat_activity
 WHERE application_name = $1 AND pid <> pg_backend_pid()"""
+_BY_PORT = "SELECT pid FROM pg_stat_activity WHERE client_port = $1"
 _LOCKS = "SELECT count(*) FROM pg_locks WHERE pid = $1 AND locktype <> 'virtualxid'"
+_LISTS_STARTING = 18
 GONE, UNKNOWN = "gone", "unknown"
 
 
@@ -170,6 +172,18 @@ class Backends:
         """Terminate the backends of this application_name and wait until they are gone, at most 2 s for each. Raises
         what asyncpg raises."""
         await self.ask(_END, application, _END_MS)
+
+    async def find(self, port: int) -> int:
+        """The pid of the backend whose client has this port, as soon as there is one. Since PostgreSQL 18 a backend is
+        listed before its client has logged in. Raises what asyncpg raises."""
+        while (pid := await self.ask(_BY_PORT, port)) is None:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(SOON)
+        return int(pid)
+
+    @property
+    def lists_starting(self) -> bool:
+        """Whether pg_stat_activity lists backends whose client has not logged in yet."""
+        return self._hand is not None and self._hand.get_server_version().major >= _LISTS_STARTING
 
     async def held(self) -> dict[str, int]:
         """The server's backends by state, the observer's left out; empty where it does not answer."""

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from probes.clock import Stamp
-from probes.events import BackendState, Event, FrameSeen, LanePlan, Layer
+from probes.events import BackendState, Event, FaultPlan, FrameSeen, LanePlan, Layer
 from probes.lanes.base import Bench, Blow, Lane, due
 from probes.lanes.postgres.backends import FAILURES, GONE, UNKNOWN, Backends, Sight, Watch
 from probes.lanes.postgres.login import Login
@@ -120,7 +120,7 @@ class PostgresLane(Lane):
 
     def _news(self, sight: Sight) -> bool:
         """At work, a wait for the client says how it will hear of a cancel; other waits come and go with each row."""
-        waits = sight.state == "active" and sight.wait.startswith("Client")
+        waits = sight.state in ("active", "starting") and sight.wait.startswith("Client")
         state = f"{sight.state} {sight.wait}" if waits else sight.state
         self.state, before = state, self.state
         return state != before
@@ -150,6 +150,9 @@ class PostgresLane(Lane):
     # --- causes ---------------------------------------------------------------------------------------
 
     def blows(self) -> Mapping[str, Blow]:
+        if not self.pid:
+            # Whoever is faster than the call finds no backend and no connection to do it to.
+            return {}
         return {
             "pg_cancel_backend": lambda: self._signal("pg_cancel_backend"),
             "pg_terminate_backend": lambda: self._signal("pg_terminate_backend"),
@@ -158,6 +161,12 @@ class PostgresLane(Lane):
     def _signal(self, function: str) -> Layer:
         self.backends.signal(function, self.pid)
         return "server"
+
+    def cut(self) -> Layer:
+        # The tap is the author, and says so: what it does is never shown as a FIN or RST of the server.
+        fault = FaultPlan(kind="cut", how="RST")
+        self.bench.tap.inject(fault, self.bench.ledger.conns(self.run, self.plan.lane))
+        return "wire"
 
     def wire(self, event: Event) -> None:
         """The server's statement timer runs from the first message of a command on, Parse already."""

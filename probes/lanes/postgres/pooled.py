@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from probes.events import FaultPlan, Layer
+from probes.events import Layer
 from probes.lanes.base import Blow
 from probes.lanes.postgres.backends import FAILURES
 from probes.lanes.postgres.lane import PostgresLane
@@ -76,17 +76,13 @@ class PooledLane(PostgresLane):
     # --- causes ---------------------------------------------------------------------------------------
 
     def blows(self) -> Mapping[str, Blow]:
-        return {**super().blows(), "terminate": self._terminate, "socket cut": self._cut}
+        if self._connection is None:
+            return {}
+        return {**super().blows(), "terminate": self._terminate, "socket cut": self.cut}
 
     def _terminate(self) -> Layer:
         self._connection.terminate()
         return "client"
-
-    def _cut(self) -> Layer:
-        # The tap is the author, and says so: what it does is never shown as a FIN or RST of the server.
-        fault = FaultPlan(kind="cut", how="RST")
-        self.bench.tap.inject(fault, self.bench.ledger.conns(self.run, self.plan.lane))
-        return "wire"
 
     # --- its end --------------------------------------------------------------------------------------
 

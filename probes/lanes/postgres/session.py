@@ -5,6 +5,7 @@ from __future__ import annotations
 from probes.events import LanePlan
 from probes.lanes.base import Bench, Lane
 from probes.lanes.postgres.backends import Backends
+from probes.lanes.postgres.connecting import Startup, TcpConnect
 from probes.lanes.postgres.copying import CopyIn, CopyOut
 from probes.lanes.postgres.lane import PostgresLane
 from probes.lanes.postgres.listening import Listen
@@ -14,6 +15,8 @@ from probes.lanes.postgres.statements import InTransaction, Statement
 from probes.lanes.postgres.waiting import Acquire
 
 LANES: dict[str, type[PostgresLane]] = {
+    "TCP connect": TcpConnect,
+    "startup": Startup,
     "pool acquire": Acquire,
     "statement executing": Statement,
     "rows streaming": Rows,

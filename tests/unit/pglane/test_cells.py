@@ -20,6 +20,8 @@ CAUSES = {
 }
 
 EVIDENCE = {
+    "TCP connect": "the kernel has a socket in SYN-SENT",
+    "startup": "pg_stat_activity starting, ClientRead; the tap holds its answer",
     "pool acquire": "0 of 1 slots free, acquire waits",
     "statement executing": "pg_stat_activity active, (PgSleep|running)",
     "rows streaming": r"row \d+ read|\d+ rows passed the tap",
@@ -51,6 +53,9 @@ def plan(phase: str, cause: str) -> LanePlan:
     fields: dict[str, object] = {"size": 4096}
     if cause in TIMERS:
         fields["timeouts"] = {TIMERS[cause]: LIMIT}
+    if phase == "startup":
+        # For so long the tap holds what the server says, also its FIN.
+        fields["delay"] = 1.0
     if phase == "cursor":
         # Whoever holds a cursor hears of a connection that is gone at the next fetch.
         fields["delay"] = 0.6
@@ -190,7 +195,26 @@ def acquire(ran: Ran, lane: LaneState, cause: str) -> None:
     assert cause in ("task.cancel", "asyncio.timeout", "timeout")
 
 
+def connecting(ran: Ran, lane: LaneState, cause: str) -> None:
+    """There is nothing that any tap or server could have seen."""
+    assert [lane.layer(layer).marks for layer in ("wire", "server")] == [(), ()]  # type: ignore[arg-type]
+    assert evidence(lane, "resource", Moment.CLEANUP) == "no socket in SYN-SENT; nothing was connected"
+    assert ran.residue(cause) == {}
+
+
+def startup(ran: Ran, lane: LaneState, cause: str) -> None:
+    """No key has come yet, so there is no CancelRequest: the connection is closed, and the backend reads that."""
+    wire = {"socket cut": VANISHED["socket cut"], "pg_terminate_backend": "server>client FIN"}
+    assert evidence(lane, "wire", Moment.INTERRUPT) == wire.get(cause, "client>server FIN")
+    assert ran.backend(cause) == ["starting", "gone"]
+    assert evidence(lane, "server", Moment.DONE) == "pg_stat_activity gone"
+    assert "← ErrorResponse 57P01" not in ran.answers(cause), "a backend that authenticates says nothing"
+    assert ran.residue(cause) == {}
+
+
 CHECKS = {
+    "TCP connect": connecting,
+    "startup": startup,
     "pool acquire": acquire,
     "statement executing": sleeping,
     "rows streaming": rows,

@@ -140,7 +140,7 @@ async def test_a_lane_with_a_way_of_its_own() -> None:
             return "client"
 
         task = shop.tasks.start(told.wait(), name="call")
-        scope.add("a", task, strike, "call.cancel")
+        scope.add("a", task, strike, lambda: "call.cancel")
         assert scope.fire("key") == 1
         await task
         (signal,) = await shop.until(lambda: shop.of(Signal))
