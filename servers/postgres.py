@@ -75,9 +75,10 @@ class _Life:
 class EmbeddedPostgres:
     """Starts, watches and stops the embedded server.
 
-    ``on_death`` gets one line, once per start, when it ends without ``stop``; then ``start`` may be called
-    again. ``settings`` are added to SETTINGS and go before them; addresses and port are not settable, because
-    nothing may listen elsewhere than on 127.0.0.1. ``cache`` replaces the user's cache directory.
+    ``on_dying`` is called when the server is gone and its supervisor is about to be; ``on_death`` gets one line, once
+    per start, when both are gone without ``stop``; then ``start`` may be called again. ``settings`` are added to
+    SETTINGS and go before them; addresses and port are not settable, because nothing may listen elsewhere than on
+    127.0.0.1. ``cache`` replaces the user's cache directory.
     """
 
     def __init__(
@@ -85,11 +86,12 @@ class EmbeddedPostgres:
         sink: Sink,
         tasks: TaskKeeper,
         on_death: Callable[[str], None],
+        on_dying: Callable[[], None] = lambda: None,
         *,
         settings: Mapping[str, str] | None = None,
         cache: Path | None = None,
     ) -> None:
-        self._sink, self._tasks, self._on_death = sink, tasks, on_death
+        self._sink, self._tasks, self._on_death, self._on_dying = sink, tasks, on_death, on_dying
         self._settings = {**SETTINGS, **_checked(settings or {})}
         self._places = _places() if cache is None else [cache]
         self._binaries: PgBinaries | None = None
@@ -199,6 +201,7 @@ class EmbeddedPostgres:
     def _postgres_ended(self, life: _Life, status: str) -> None:
         if life.postgres and not life.stopping:
             self._sink.emit(ChildDied, child=POSTGRES, pid=life.postgres, status=status)
+            self._on_dying()
         life.postgres, life.status = 0, status
 
     def _ended(self, life: _Life, code: int) -> None:

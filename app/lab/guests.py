@@ -48,7 +48,7 @@ class GuestHouse:
     def _open(self, name: str, host: str, upstream: Address) -> Address:
         conversation = postgres_conversation if name == "postgres" else http_conversation
         ledger = GuestLedger(self._sink, name, conversation, self.guests, lambda conn: tap.upstream_sides.get(conn, ""))
-        tap = self._taps[name] = Tap(ledger.witness, upstream, self._sink.clock)
+        tap = self._taps[name] = Tap(ledger.witness, upstream, self._sink.clock, ledger)
         return tap.start(host)
 
     def _joined(self, guest: Guest, pid: int) -> None:

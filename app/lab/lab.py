@@ -66,7 +66,7 @@ class Lab:
     def _make_postgres(self) -> EmbeddedPostgres | ExternalPostgres:
         if dsn := os.environ.get(DSN_VARIABLE):
             return ExternalPostgres(dsn, self.sink)
-        return EmbeddedPostgres(self.sink, self.tasks, self._postgres_died)
+        return EmbeddedPostgres(self.sink, self.tasks, self._postgres_died, self._postgres_dying)
 
     # --- starting and mending -------------------------------------------------------------------------
 
@@ -128,8 +128,13 @@ class Lab:
         self._abort(how)
         self._mend("servers")
 
+    def _postgres_dying(self) -> None:
+        """No run may begin on it any more; it is mended when its supervisor is gone too."""
+        self._missing.add("postgresql")
+        self._whole.clear()
+
     def _postgres_died(self, how: str) -> None:
-        self._abort(f"postgresql {how}")
+        self._abort(how)
         self._mend("postgresql")
 
     def _abort(self, why: str) -> None:

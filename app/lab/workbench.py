@@ -141,7 +141,7 @@ class Workbench:
         whose = Tag(run, plan.lane)
         ledger = Ledger(self._sink, plan.lane, http_conversation)
         ledger.expect(run, plan.lane)
-        tap = Tap(ledger.witness, _NOWHERE, self._sink.clock)
+        tap = Tap(ledger.witness, _NOWHERE, self._sink.clock, ledger)
         house = self._make_house(whose)
         return GrpcLane(Bench(self._sink, tap.start(), ledger, tap, self._tasks, house), run, plan, house=house)
 

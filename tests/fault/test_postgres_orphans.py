@@ -31,6 +31,8 @@ from tests.kit.pg_kit import (
     on_uvloop,
     processes_of,
     running,
+    segment_of,
+    segments,
     wait_gone,
 )
 from tests.kit.pg_python import python_for_others
@@ -89,20 +91,8 @@ def _tell(parent: subprocess.Popen[str], statement: str) -> None:
 
 def _shared_memory() -> set[str]:
     """Segments that nobody uses: what a running server has, this machine's others among them, is none of ours."""
-    unused = {segment for segment, attached in _segments().items() if not attached}
+    unused = {segment for segment, attached in segments().items() if not attached}
     return unused | ({path.name for path in Path("/dev/shm").glob("PostgreSQL.*")} - _mapped())
-
-
-def _segments() -> dict[str, int]:
-    """Segments of System V: id -> how many processes are attached."""
-    rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
-    return {row[1]: int(row[6]) for row in rows}
-
-
-def _segment_of(cache: Path) -> str:
-    """The id of the running server's own segment: the last word of postmaster.pid's line 7."""
-    (file,) = cache.rglob("postmaster.pid")
-    return file.read_text().splitlines()[6].split()[-1]
 
 
 def _mapped() -> set[str]:
@@ -192,14 +182,14 @@ async def test_a_part_of_the_server_is_killed(
         await connection.execute(f"DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT {backend} AS it")
     if busy:
         await keep_busy(address, bench.tasks)
-    segment = _segment_of(cache)
-    assert segment in _segments()
+    segment = segment_of(cache)
+    assert segment in segments()
     os.kill(bench.pid(victim), signal.SIGKILL)
     await bench.until(lambda: bench.deaths)
     await asyncio.to_thread(wait_gone, cache)
     assert [(event.child, event.status) for event in bench.of(ChildDied)] == died
     assert bench.deaths == [f"{'postgres' if victim == POSTGRES else 'the supervisor of postgres'} died: SIGKILL"]
-    assert segment not in _segments()
+    assert segment not in segments()
 
     address = await server.start()
     assert bench.details()[-1].endswith("cached")

@@ -168,6 +168,18 @@ def found(cache: Path, pattern: str) -> list[Path]:
     return list(cache.glob(pattern))
 
 
+def segments() -> dict[str, int]:
+    """This machine's segments of System V shared memory: id -> how many processes are attached."""
+    rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+    return {row[1]: int(row[6]) for row in rows}
+
+
+def segment_of(cache: Path) -> str:
+    """The id of the running server's own segment: the last word of postmaster.pid's line 7."""
+    (file,) = cache.rglob("postmaster.pid")
+    return file.read_text().splitlines()[6].split()[-1]
+
+
 def processes_of(cache: Path) -> dict[int, str]:
     """pid -> command of every supervisor, initdb, postmaster and backend that works in ``cache``."""
     found: dict[int, str] = {}
