@@ -20,7 +20,7 @@ from probes.scope import CancelScope
 from probes.sink import Sink
 from probes.tasks import TaskKeeper
 
-_PREPARE_TIMEOUT = 10.0
+_PREPARE_TIMEOUT = 20.0
 _TEARDOWN_TIMEOUT = 5.0
 _HANDLERS_TIMEOUT = 5.0
 

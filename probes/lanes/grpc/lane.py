@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Protocol
 
 import grpc
@@ -13,7 +13,7 @@ import grpc.aio
 from probes.events import LanePlan, Layer
 from probes.lanes.base import Bench, Blow, ServersLink
 from probes.lanes.grpc.caller import BREAK, CONNECTING, GrpcCaller
-from probes.lanes.grpc.connecting import ATTEMPT, Target, target_of
+from probes.lanes.grpc.connecting import ATTEMPT, target_of
 from probes.tap.proxy import Tap
 
 CLOSE = "channel.close"
@@ -126,35 +126,49 @@ class GrpcLane(GrpcCaller):
         evidence = await self.exchange_gone()
         if evidence.endswith(("FIN", "RST")):
             return evidence
+        if self.plan.cause == CLOSE:
+            await self.bench.ledger.until(lambda: not self._connections)
+            return f"{evidence}; connection closed"
         kept = self.bench.ledger.connections()
         return f"{evidence}; connection {'kept' if kept else 'closed'}"
 
     def held(self) -> dict[str, int]:
         call = self._rpc
         return {
-            "streams": int(self.holds_stream),
+            "streams": int(self.holds_stream and not self.bench.ledger.exchange_end().done()),
             "calls": int(call is not None and not call.done()),
             f"{ATTEMPT}s": 0 if self._target is None else self._target.left(),
+            "connections": self._connections if self.plan.cause == CLOSE and self._target is None else 0,
         }
+
+    @property
+    def _connections(self) -> int:
+        """Connections of this run whose client has not hung up: none should be left when its channel was closed."""
+        return self.bench.ledger.clients(self.run, self.plan.lane)
 
     async def teardown(self) -> None:
         await super().teardown()
         if self._closing is not None:
             await self._closing
         if self._target is not None:
-            await self._no_attempt(self._target)
+            await self._collected(self._target.gone())
             await self._target.close()
+        elif self._owns:
+            await self._collected(self.bench.ledger.until(self._disconnected))
         if self._house is not None:
             await self._house.stop()
             self.bench.tap.close()
 
-    async def _no_attempt(self, target: Target) -> None:
-        """Wait for the end of what the channel does to connect: closing it ends no attempt, and as long as its Call is
-        still to be collected it makes new ones."""
-        gone = self.bench.tasks.start(target.gone(), name=f"connect of {self.plan.lane}")
+    def _disconnected(self) -> bool:
+        return not self.bench.ledger.conns(self.run, self.plan.lane)
+
+    async def _collected(self, gone: Coroutine[Any, Any, object]) -> None:
+        """Wait for what a channel that is closed still does: it keeps its connection, or tries to get one, as long as a
+        Call is to be collected."""
+        waiting = self.bench.tasks.start(gone, name=f"channel of {self.plan.lane}")
         try:
-            while not gone.done():
+            while not waiting.done():
                 gc.collect()
-                await asyncio.wait({gone}, timeout=_COLLECT_EVERY)
+                await asyncio.wait({waiting}, timeout=_COLLECT_EVERY)
         finally:
-            gone.cancel()
+            waiting.cancel()
