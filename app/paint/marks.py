@@ -60,17 +60,24 @@ class Placed(NamedTuple):
 
 
 class Words(NamedTuple):
-    """What stands beside a mark. ``figure``: its time after the trigger, where there is room for it too."""
+    """What stands beside a mark. ``figure``: its time after the trigger, where there is room for that too; ``brief``:
+    what tells it apart, where there is too little."""
 
     rank: int
     role: Role
     text: str
     figure: str
+    brief: str
 
 
 def short(evidence: str) -> str:
     """Evidence as it stands in a row: directions as arrows."""
     return plain(evidence).replace(TO_SERVER, "→").replace(TO_CLIENT, "←")
+
+
+def brief(evidence: str) -> str:
+    """The frame or the SQLSTATE alone."""
+    return plain(evidence).replace(f"{TO_SERVER} ", "").replace(f"{TO_CLIENT} ", "").replace("ErrorResponse ", "")
 
 
 def place(marks: Sequence[Shown], axis: Axis, zero: int) -> list[Placed]:
@@ -106,7 +113,8 @@ def _words(each: Placed) -> list[Words]:
         return []
     says = "" if seen or mark.moment is not Moment.DONE else "says "
     rank = 0 if trigger else _RANK[mark.moment]
-    return [Words(rank, each.shown.role, says + short(mark.evidence), "" if trigger else figure(each.at))]
+    at = "" if trigger else figure(each.at)
+    return [Words(rank, each.shown.role, says + short(mark.evidence), at, says + brief(mark.evidence))]
 
 
 def _last_words(canvas: Canvas, y: int, words: list[Words], cluster: tuple[int, int], free: int, axis: Axis) -> None:
@@ -127,6 +135,8 @@ def _write(canvas: Canvas, x: int, y: int, words: Sequence[Words], room: int, *,
     if not words:
         return
     figures = _length(words) + sum(width(each.figure) + 2 for each in words) <= room
+    if _length(words) > room and len(words) > 1:
+        words = [each._replace(text=each.brief) for each in words]
     if _length(words) > room:
         # Of two interrupts the later one is the one that really stopped it.
         words = [each for _, each in sorted(enumerate(words), key=lambda pair: (pair[1].rank, -pair[0]))]

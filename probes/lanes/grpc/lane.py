@@ -130,7 +130,7 @@ class GrpcLane(GrpcCaller):
             await self.bench.ledger.until(lambda: not self._connections)
             return f"{evidence}; connection closed"
         kept = self.bench.ledger.connections()
-        return f"{evidence}; connection {'kept' if kept else 'closed'}"
+        return f"connection {'kept' if kept else 'closed'}; {evidence}"
 
     def held(self) -> dict[str, int]:
         call = self._rpc

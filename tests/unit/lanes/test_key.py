@@ -98,7 +98,7 @@ def grpc(ran: Ran, plan: LanePlan = GRPC) -> None:
         plan,
         r"client>server RST_STREAM CANCEL\(8\)",
         r"CancelledError at (sleep after|write) #\d+, told by grpc\.aio",
-        r"stream \d+: client>server RST_STREAM CANCEL\(8\); connection kept",
+        r"connection kept; stream \d+: client>server RST_STREAM CANCEL\(8\)",
     )
     assert ran.answers(plan.lane) == ["→ RST_STREAM CANCEL(8)"]
     assert not ran.of(ConnectionClosed, plan.lane)

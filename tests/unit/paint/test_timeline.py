@@ -168,9 +168,13 @@ def test_words_never_cover_the_next_mark() -> None:
         assert "■" in row(canvas, 0, "wire")
 
 
-def test_where_not_all_words_fit_the_answer_is_kept() -> None:
-    text = row(painted(kit.settled(), columns=84), 3, "wire")
-    assert "ErrorResponse 57014" in text
+def test_where_not_all_words_fit_they_are_said_in_brief() -> None:
+    assert "CancelRequest · 57014" in row(painted(kit.settled(), columns=84), 3, "wire")
+
+
+def test_where_not_even_brief_words_fit_the_answer_is_kept() -> None:
+    text = row(painted(kit.settled(), columns=64), 3, "wire")
+    assert "57014" in text
     assert "CancelRequest" not in text
 
 
