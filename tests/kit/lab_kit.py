@@ -24,6 +24,7 @@ from app.scenario import LaneSpec
 from probes.clock import Clock
 from probes.events import (
     CALL,
+    TICKS,
     TO_CLIENT,
     TO_SERVER,
     ChildStarted,
@@ -220,6 +221,10 @@ class Lab:
         printed = [found for event in self.events if event.run in (0, run) and (found := maker.add(event))]
         events = sorted((event for event in self.events if event.run == run), key=order_key)
         return Ran(events, fold(events), printed[0] if printed else {})
+
+    def forget(self) -> None:
+        """Keep what was said of the session alone, without its ticks: for those who run for very long."""
+        self.events = [event for event in self.events if not event.run and type(event) not in TICKS]
 
     def _in_phase(self, run: int) -> set[str]:
         return {event.lane for event in self.of(PhaseReached, run)}
