@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
 
 from textual.binding import Binding, BindingType
 
@@ -11,9 +13,13 @@ from app.paint.canvas import Role
 from app.paint.pages import LEGEND, Line
 from app.paint.view import Hint, Mode
 
-LIVE: tuple[Mode, ...] = ("live",)
-REPLAY: tuple[Mode, ...] = ("replay",)
-BOTH: tuple[Mode, ...] = ("live", "replay")
+Place = Literal["live", "replay", "scenarios"]
+"""Where an action can be done: on a main screen, or in a dialog."""
+
+LIVE: tuple[Place, ...] = ("live",)
+REPLAY: tuple[Place, ...] = ("replay",)
+BOTH: tuple[Place, ...] = ("live", "replay")
+SCENARIOS: tuple[Place, ...] = ("scenarios",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class Action:
     help: str
     group: str
     weight: int
-    modes: tuple[Mode, ...] = BOTH
+    places: tuple[Place, ...] = BOTH
 
     def binding(self) -> Binding:
         # A cancel is taken straight from the app's queue: no widget, and no drawing, stands before it.
@@ -60,7 +66,8 @@ ACTIONS: tuple[Action, ...] = (
         )
         for number in range(1, 10)
     ),
-    Action("timeouts", "t", "t", "timeouts", "Set the timeouts of the next run", "run", 78, LIVE),
+    Action("scenarios", "s", "s", "scenarios", "Choose the scenario of the next run", "next", 79, LIVE),
+    Action("timeouts", "t", "t", "timeouts", "Set the timeouts of the next run", "next", 78, LIVE),
     Action("play", "space", "space", "play", "Play, or pause", "replay", 100, REPLAY),
     Action("moment(-1)", "left_square_bracket", "[", "previous", "Go to the previous moment", "replay", 90, REPLAY),
     Action("moment(1)", "right_square_bracket", "]", "next", "Go to the next moment", "replay", 91, REPLAY),
@@ -79,17 +86,43 @@ ACTIONS: tuple[Action, ...] = (
     Action("help", "question_mark", "?", "help", "All keys, all marks", "session", 95),
     Action("leave", "q", "q", "quit", "Quit; asks while a run is open", "session", 94, LIVE),
     Action("leave", "q,escape", "q", "back", "Leave the replay", "session", 94, REPLAY),
+    Action("move(-1)", "up", "up down", "", "The scenario above or below", "scenarios", 0, SCENARIOS),
+    Action("move(1)", "down", "up down", "choose", "The scenario above or below", "scenarios", 90, SCENARIOS),
+    Action("page(-1)", "pageup", "pgup pgdn", "", "Half a page up or down", "scenarios", 0, SCENARIOS),
+    Action("page(1)", "pagedown", "pgup pgdn", "page", "Half a page up or down", "scenarios", 40, SCENARIOS),
+    Action("move(-9999)", "home", "home end", "", "The first or the last scenario", "scenarios", 0, SCENARIOS),
+    Action("move(9999)", "end", "home end", "", "The first or the last scenario", "scenarios", 0, SCENARIOS),
+    Action("rub(0)", "backspace", "type", "to search", "Words to find, or a path", "scenarios", 80, SCENARIOS),
+    Action("rub(1)", "ctrl+u", "ctrl+u", "clear", "Forget what was typed", "scenarios", 50, SCENARIOS),
+    Action("load", "enter", "enter", "load", "Make it the next run", "scenarios", 99, SCENARIOS),
+    Action("close", "escape", "esc", "leave", "Leave without a choice", "scenarios", 95, SCENARIOS),
 )
 
-GROUPS = {"run": "a run", "replay": "a replay", "look": "looking", "session": "the session"}
+GROUPS = {
+    "run": "a run",
+    "next": "the next run",
+    "replay": "a replay",
+    "look": "looking",
+    "session": "the session",
+    "scenarios": "in the list of scenarios",
+}
 
 
-def actions(mode: Mode) -> Iterator[Action]:
-    return (action for action in ACTIONS if mode in action.modes)
+DIALOGS: dict[Mode, tuple[Place, ...]] = {"live": ("scenarios",), "replay": ()}
+"""The dialogs that are opened from a screen, and have keys of their own."""
 
 
-def bindings(mode: Mode) -> list[BindingType]:
-    return [action.binding() for action in actions(mode)]
+def actions(place: Place) -> Iterator[Action]:
+    return (action for action in ACTIONS if place in action.places)
+
+
+def bindings(place: Place) -> list[BindingType]:
+    return [action.binding() for action in actions(place)]
+
+
+def hints(place: Place) -> list[Hint]:
+    """For the last line of a dialog."""
+    return [hint(action) for action in actions(place) if action.weight]
 
 
 def hint(action: Action, label: str = "") -> Hint:
@@ -97,12 +130,20 @@ def hint(action: Action, label: str = "") -> Hint:
 
 
 def help_lines(mode: Mode) -> list[Line]:
-    """The whole help: keys by group, then the legend."""
-    lines: list[Line] = []
-    for group, heading in GROUPS.items():
-        found = {action.shown: action for action in actions(mode) if action.group == group}
-        if found:
-            lines += [[(heading, Role.TITLE)]]
-            lines += [[(f"  {shown:<9}", Role.KEY), (action.help, Role.TEXT)] for shown, action in found.items()]
+    """The whole help: keys by group, the legend, and the keys of the dialogs."""
+    lines = _keys(actions(mode))
     lines += [[("  esc      ", Role.KEY), ("Closes a dialog; it never cancels anything", Role.TEXT)]]
-    return [*lines, [], [("marks", Role.TITLE)], *([("  ", Role.TEXT), *line] for line in LEGEND)]
+    lines += [[], [("marks", Role.TITLE)], *([("  ", Role.TEXT), *line] for line in LEGEND)]
+    for place in DIALOGS[mode]:
+        lines += [[], *_keys(actions(place))]
+    return lines
+
+
+def _keys(found: Iterable[Action]) -> list[Line]:
+    """A heading for each group, and under it a line for each key."""
+    lines: list[Line] = []
+    for group, members in groupby(found, key=lambda action: action.group):
+        lines += [[(GROUPS[group], Role.TITLE)]]
+        shown = {action.shown: action.help for action in members}
+        lines += [[(f"  {keys:<11}", Role.KEY), (text, Role.TEXT)] for keys, text in shown.items()]
+    return lines

@@ -67,7 +67,8 @@ def whole_as_json(loaded: Loaded) -> dict[str, Any]:
 def whole(loaded: Loaded) -> str:
     """A scenario for people: what happens, what to expect, what it teaches, where it comes from."""
     scenario, said = loaded.scenario, tomllib.loads(loaded.text)
-    lines = [f"{loaded.name}: {scenario.title}", *wrap(scenario.summary, _COLUMNS), "", *_run(scenario)]
+    run = [_pair(key, value) for key, value in facts(scenario)]
+    lines = [f"{loaded.name}: {scenario.title}", *wrap(scenario.summary, _COLUMNS), "", *run]
     for lane, raw in zip(scenario.lanes, said["lanes"], strict=True):
         lines += ["", *_lane(lane, raw)]
     if expect := said.get("expect"):
@@ -77,17 +78,18 @@ def whole(loaded: Loaded) -> str:
     return "\n".join(shown(line) for line in lines)
 
 
-def _run(scenario: Scenario) -> Iterator[str]:
+def facts(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """What holds for the whole run: (word, value)."""
     how = {
         "key": f"a key, {seconds_text(scenario.hold)} after all lanes are in their phase",
         "deadline": f"the scope's deadline, {seconds_text(scenario.deadline)} after the start",
         "timeout": "nobody: each lane ends by its own timer",
     }
-    yield _pair("cancelled by", how[scenario.cause])
-    yield _pair("settles in", seconds_text(scenario.settle))
+    yield "cancelled by", how[scenario.cause]
+    yield "settles in", seconds_text(scenario.settle)
     if scenario.affects:
         fixed = ", ".join(scenario.fixed_in) or "no release yet"
-        yield _pair("defect of", f"{scenario.affects}, fixed in {fixed}")
+        yield "defect of", f"{scenario.affects}, fixed in {fixed}"
 
 
 def _lane(lane: LaneSpec, raw: Mapping[str, Any]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from app import commands
 from app.paths import new_recording
 from app.tape import Tape
 from probes.codec import CodecError, decode
-from probes.events import ChildDied, ChildSaid, ChildStarted, Event, Note, Progress, RunEnded
+from probes.events import ChildDied, ChildSaid, ChildStarted, Event, Note, Progress, RunEnded, ScenarioLoaded
 from probes.record import Recorder, redact
 from probes.sink import Sink
 from probes.tasks import TaskKeeper
@@ -107,6 +107,10 @@ class LabProcess:
             self._abort_run("there is no lab")
 
     # --- recording ------------------------------------------------------------------------------------
+
+    def tell_scenario(self, name: str, text: str) -> None:
+        """Have it recorded, now or in a recording that begins later, that runs are those of another scenario."""
+        self._sink.emit(ScenarioLoaded, name=name, text=text)
 
     @property
     def recording(self) -> Path | None:

@@ -22,7 +22,8 @@ CAUSES = ("key", "deadline", "timeout")
 @dataclass(frozen=True, slots=True)
 class RunSettings:
     """``deadline``: from the start to the scope's own cancel. ``settle``: how long the lab waits at most after the
-    trigger. ``hold``: how long after all lanes are in their phase a headless run presses its key."""
+    trigger. ``hold``: how long after all lanes are in their phase a headless run presses its key. ``summary``: what the
+    scenario says of itself."""
 
     scenario: str
     title: str
@@ -31,6 +32,7 @@ class RunSettings:
     settle: float = 1.0
     hold: float = 0.3
     cause: str = "key"
+    summary: str = ""
 
     def with_timeout(self, lane: str, name: str, seconds: float | None) -> RunSettings:
         """The same with one timeout changed; None switches it off. ``lane`` "" is the scope.

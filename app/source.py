@@ -40,6 +40,9 @@ class LabHandle(Protocol):
 
     def stop_recording(self) -> None: ...
 
+    def tell_scenario(self, name: str, text: str) -> None:
+        """The runs that follow are those of the scenario ``name``, whose file has this text: for the recording."""
+
 
 HandleFactory = Callable[[Callable[[list[Event]], None]], LabHandle]
 """``factory(on_events)``: ``on_events`` is called in the app's loop with what arrived together."""
@@ -110,6 +113,8 @@ class LiveSource:
 
     def __init__(self, settings: RunSettings, clock: Callable[[], int]) -> None:
         self.settings = settings
+        """What the next run will do."""
+        self._planned_after: int | None = None
         self.log = SessionLog()
         self.recording: str | None = None
         self.events: list[Event] = []
@@ -129,14 +134,29 @@ class LiveSource:
         self._asked = max(self._asked, self.log.latest) + 1
         return self._asked
 
+    def plan(self, settings: RunSettings) -> None:
+        """The next run is of another kind than the last: until it is there, what it will be is shown."""
+        self.settings = settings
+        self._planned_after = self.log.latest
+
+    @property
+    def coming(self) -> bool:
+        """Whether what is shown is the next run, and no run that was."""
+        return self._planned_after == self.log.latest and not self.latest.open
+
     @property
     def idle(self) -> bool:
         """No run is open and none was asked for without an answer."""
-        return self._asked <= self.log.latest and not self.run.open
+        return self._asked <= self.log.latest and not self.latest.open
+
+    @property
+    def latest(self) -> RunState:
+        """The newest run."""
+        return self.log.run(self.log.latest)
 
     @property
     def number(self) -> int:
-        return self.log.latest
+        return 0 if self.coming else self.log.latest
 
     @property
     def session(self) -> SessionState:
@@ -144,7 +164,7 @@ class LiveSource:
 
     @property
     def run(self) -> RunState:
-        return self.log.run(self.log.latest)
+        return RunState() if self.coming else self.latest
 
     @property
     def now(self) -> int:

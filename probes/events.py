@@ -502,6 +502,16 @@ class ChildSaid(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioLoaded(Event):
+    """The runs that follow are those of another scenario than the one that the recording's header has. ``text``: its
+    file, as it was read."""
+
+    kind: Literal["scenario.loaded"] = "scenario.loaded"
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note(Event):
     kind: Literal["note"] = "note"
     text: str

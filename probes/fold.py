@@ -508,6 +508,7 @@ _SESSION_HANDLERS: dict[type[Event], Callable[[SessionState, Any], SessionState]
     ev.ChildStarted: lambda state, event: _say(state, event, event.child, f"started, pid {event.pid}"),
     ev.ChildDied: _died,
     ev.ChildSaid: lambda state, event: _say(state, event, event.child, event.text),
+    ev.ScenarioLoaded: lambda state, event: _say(state, event, "scenario", f"{event.name} is loaded"),
     ev.Note: lambda state, event: _say(state, event, event.src, event.text),
     ev.TapCalibrated: lambda state, event: replace(
         state, tap_median_ns=event.median_ns, tap_p95_ns=event.p95_ns, kernel_stamps=event.kernel_stamps

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.paint.canvas import Canvas, Role
 from app.paint.links import EFFECTS
 from app.paint.marks import GLYPHS, ROLES, TRIGGER
-from app.paint.text import ELLIPSIS, fit, plain, width
+from app.paint.text import plain, wrap
 from app.paint.units import figure
 from app.paint.view import View
 from probes.state import LaneState
@@ -24,23 +24,10 @@ class Sheet(Canvas):
 
     def write(self, text: str, role: Role) -> None:
         """Evidence in its column, on as many lines as it needs."""
-        rest, room = plain(text), max(8, self.columns - TEXT - 1)
-        while rest:
-            line = _first_line(rest, room)
-            rest = rest[len(line) :].lstrip()
+        for line in wrap(plain(text), max(8, self.columns - TEXT - 1)):
             self.put(TEXT, self.used, line, role)
             self.used += 1
         self.used += not text
-
-
-def _first_line(text: str, room: int) -> str:
-    """As much of ``text`` as fits, broken between words where there are any."""
-    if width(text) <= room:
-        return text
-    # With the blanks it is always too wide, also where it is so by one cell only.
-    line = fit(f"{text}  ", room + 1).removesuffix(ELLIPSIS)
-    space = line.rfind(" ")
-    return line if space < room // 2 or text[len(line)] == " " else line[:space]
 
 
 def title(view: View, _rows: int) -> tuple[str, str]:

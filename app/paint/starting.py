@@ -5,7 +5,8 @@ from __future__ import annotations
 from app.paint.canvas import Canvas, Role
 from app.paint.guests import recipe_lines
 from app.paint.pages import paint_lines
-from app.paint.text import fit, plain, width
+from app.paint.plans import paint_plans
+from app.paint.text import fit, plain, width, wrap
 from app.paint.view import View
 from probes.state import PartState
 
@@ -15,6 +16,8 @@ _STATES = {
     "failed": ("×", Role.ALERT),
     "stopped": ("○", Role.DIM),
 }
+_WIDE = 64
+"""Columns of what stands in the middle, at least."""
 _EXPECTED = ("servers", "postgresql", "tap")
 
 
@@ -23,18 +26,34 @@ def paint_starting(view: View, columns: int, rows: int) -> Canvas:
     canvas = Canvas(columns, rows)
     if view.session.guests:
         return _paint_invitation(canvas, view)
-    parts, lanes = _parts(view), view.settings.lanes
-    x = max(2, (columns - max(56, width(view.title) + 2)) // 2)
-    y = max(0, (rows - len(parts) - len(lanes) - 6) // 2)
-    canvas.put(x, y, fit(plain(view.title), columns - x), Role.STRONG)
-    for index, plan in enumerate(lanes, start=1):
-        canvas.put(x, y + index, fit(f"{index} {plain(plan.lane)}", 14), Role.TEXT)
-        canvas.put(x + 15, y + index, fit(plain(plan.phase), columns - x - 15), Role.DIM)
-    y += len(lanes) + 2
-    for part in parts:
-        _paint_part(canvas, x, y, part, columns - x - 1)
+    parts = _parts(view)
+    x = max(2, (columns - max(_WIDE, width(view.title) + 2)) // 2)
+    coming = _coming(view, columns - x - 1)
+    y = max(0, (rows - coming.used - len(parts) - 3) // 2)
+    canvas.paste(coming, x, y)
+    y += coming.used + 1
+    if not view.session.ready or rows - y > len(parts) + 1:
+        for part in parts:
+            _paint_part(canvas, x, y, part, columns - x - 1)
+            y += 1
         y += 1
-    _paint_advice(canvas, x, y + 1, view)
+    _paint_advice(canvas, x, y, view)
+    return canvas
+
+
+class _Coming(Canvas):
+    """What the next run will be. ``used``: rows that have something."""
+
+    used = 0
+
+
+def _coming(view: View, room: int) -> _Coming:
+    lines = wrap(plain(view.settings.summary), min(room, _WIDE + 8))[:3]
+    canvas = _Coming(room, 2 * len(view.settings.lanes) + len(lines) + 2)
+    canvas.put(0, 0, fit(plain(view.title), room), Role.STRONG)
+    for y, line in enumerate(lines, start=1):
+        canvas.put(0, y, line, Role.DIM)
+    canvas.used = paint_plans(canvas, 0, len(lines) + 1 + bool(lines), view.settings.lanes, min(room, _WIDE + 8))
     return canvas
 
 

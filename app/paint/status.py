@@ -115,9 +115,14 @@ def shown_hints(hints: Sequence[Hint], columns: int) -> list[tuple[int, int, Hin
     return places
 
 
+def put_hints(canvas: Canvas, y: int, hints: Sequence[Hint]) -> None:
+    """Keys and what they do, as many as fit in the line."""
+    for x, _, hint in shown_hints(hints, canvas.columns):
+        end = canvas.put(x, y, hint.keys, Role.KEY)
+        canvas.put(end + 1, y, hint.label, Role.DIM)
+
+
 def paint_footer(view: View, columns: int, rows: int) -> Canvas:
     canvas = Canvas(columns, rows)
-    for x, _, hint in shown_hints(view.hints, columns):
-        end = canvas.put(x, 0, hint.keys, Role.KEY)
-        canvas.put(end + 1, 0, hint.label, Role.DIM)
+    put_hints(canvas, 0, view.hints)
     return canvas

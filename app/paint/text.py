@@ -50,6 +50,25 @@ def fit(text: str, cells: int) -> str:
     return "".join(kept).rstrip() + ELLIPSIS
 
 
+def wrap(text: str, cells: int) -> list[str]:
+    """``text`` in lines of at most ``cells`` cells, broken between words where there are any."""
+    lines: list[str] = []
+    while text:
+        line = _first_line(text, cells)
+        text = text[len(line) :].lstrip()
+        lines.append(line)
+    return lines
+
+
+def _first_line(text: str, cells: int) -> str:
+    if width(text) <= cells:
+        return text
+    # With the blanks it is always too wide, also where it is so by one cell only.
+    line = fit(f"{text}  ", cells + 1).removesuffix(ELLIPSIS) or text[0]
+    space = line.rfind(" ")
+    return line if space < cells // 2 or text[len(line)] == " " else line[:space]
+
+
 def first_that_fits(cells: int, *texts: str) -> str:
     """The first of ``texts`` (longest first) that fits whole, or else the last one cut."""
     return next((text for text in texts if width(text) <= cells), fit(texts[-1], cells))

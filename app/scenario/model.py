@@ -65,6 +65,7 @@ class Scenario(Strict):
             settle=self.settle,
             hold=self.hold,
             cause=self.cause,
+            summary=self.summary,
         )
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from textual.notifications import SeverityLevel
-
 from app import commands
 from app.actions import bindings
 from app.paint.guests import recipe_lines
 from app.screens.confirm import ConfirmScreen
 from app.screens.pages import PageScreen
+from app.screens.planning import PLANNING, PlanningScreen
 from app.screens.replay import ReplayScreen
-from app.screens.scope import ScopeScreen
-from app.screens.timeouts import TimeoutsScreen
-from app.settings import RunSettings
 from app.source import LabHandle, LiveSource, ReplaySource
 from probes.record import RecordingError
 from probes.replay import Player
@@ -23,7 +19,7 @@ QUIET_NS = 40_000_000
 """After a cancel nothing is drawn for so long: most answers come within it, and drawing takes a core from the lab."""
 
 
-class LiveScreen(ScopeScreen):
+class LiveScreen(PlanningScreen):
     """``key_ns`` gives the time at which the key went down that is being handled."""
 
     BINDINGS = bindings("live")
@@ -37,10 +33,8 @@ class LiveScreen(ScopeScreen):
         key_ns: Callable[[], int],
         ticker: bool = True,
     ) -> None:
-        super().__init__(source, ticker=ticker)
-        self.live, self.handle = source, handle
+        super().__init__(source, handle, ticker=ticker)
         self._clock, self._key_ns = clock, key_ns
-        self._original: RunSettings = source.settings
         self._quiet_until = 0
 
     def tick(self) -> None:
@@ -48,8 +42,10 @@ class LiveScreen(ScopeScreen):
             super().tick()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if self.live.listening and action in ("start", "cancel_all", "cancel_lane", "timeouts"):
+        if self.live.listening and action in (*PLANNING, "start", "cancel_all", "cancel_lane"):
             return False
+        if action in PLANNING:
+            return self.live.idle or None
         match action:
             case "addresses":
                 return self.live.listening
@@ -61,10 +57,8 @@ class LiveScreen(ScopeScreen):
                 number = parameters[0] if parameters else 1
                 there = isinstance(number, int) and number <= max(1, len(self.live.settings.lanes))
                 return there and (self.live.run.open or None)
-            case "timeouts":
-                return self.live.idle or None
             case "replay":
-                return (self.live.idle and self.live.number > 0) or None
+                return (self.live.idle and self.live.log.latest > 0) or None
         return True
 
     def label(self, name: str) -> str:
@@ -94,14 +88,6 @@ class LiveScreen(ScopeScreen):
     def action_addresses(self) -> None:
         self.app.push_screen(PageScreen(recipe_lines(self.live.session.guests), "for outside clients"))
 
-    def action_timeouts(self) -> None:
-        self.app.push_screen(TimeoutsScreen(self.live.settings, self._original), self._set)
-
-    def _set(self, settings: RunSettings | None) -> None:
-        if settings is not None:
-            self.live.settings = settings
-        self.changed()
-
     # --- the session ----------------------------------------------------------------------------------
 
     def action_record(self) -> None:
@@ -123,14 +109,11 @@ class LiveScreen(ScopeScreen):
         self.live.recording = None if path is None else str(path)
         self.changed()
 
-    def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        self.notify(text, severity=severity, markup=False, timeout=4)
-
     def action_replay(self) -> None:
-        """The session so far, standing at the shown run's first trigger."""
+        """The session so far, standing at the newest run's first trigger."""
         player = Player(self.live.events)
-        zeros = [lane.zero.t for lane in self.live.run.lanes if lane.zero is not None]
-        player.seek(min(zeros, default=player.run_start(self.live.number)))
+        zeros = [lane.zero.t for lane in self.live.latest.lanes if lane.zero is not None]
+        player.seek(min(zeros, default=player.run_start(self.live.log.latest)))
         source = ReplaySource(player, self.handle.recording)
         screen = ReplayScreen(source, clock=self._clock, ticker=self._ticker)
         screen.selected = self.selected

@@ -59,6 +59,8 @@ class RecordingHandle:
         self.started = self.stopped = 0
         self.recording: Path | None = None
         self.recording_error = ""
+        self.told: dict[str, str] = {}
+        """Texts of the scenarios that were loaded, by name."""
 
     def send(self, command: commands.AnyCommand) -> None:
         self.sent.append(command)
@@ -75,6 +77,9 @@ class RecordingHandle:
 
     def stop_recording(self) -> None:
         self.recording = None
+
+    def tell_scenario(self, name: str, text: str) -> None:
+        self.told[name] = text
 
 
 class Told:

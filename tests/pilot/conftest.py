@@ -12,7 +12,8 @@ from textual.pilot import Pilot
 from app.console import CancelloscopeApp
 from app.settings import RunSettings
 from app.source import LabHandle
-from app.widgets.panel import Panel
+from app.widgets.board import Board
+from app.widgets.panel import Canvassed, Panel
 from probes.events import Event
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import ManualClock, RecordingHandle
@@ -47,8 +48,12 @@ class Console:
         """What a panel of the screen on top shows."""
         return shown(self.app.screen.query_one(f"#{panel}", Panel))
 
+    def board(self) -> str:
+        """What the dialog on top shows."""
+        return shown(self.app.screen.query_one("#board", Board))
 
-def shown(panel: Panel) -> str:
+
+def shown(panel: Canvassed) -> str:
     return "\n".join(panel.render_line(y).text.rstrip() for y in range(panel.size.height))
 
 

@@ -12,11 +12,13 @@ import pytest
 from textual.pilot import Pilot
 
 from app.console import CancelloscopeApp, ConsoleApp, ReplayApp
+from app.library import Library
 from probes.replay import Player
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import ManualClock, RecordingHandle, Told
 
 Compare = Callable[..., bool]
+SCENARIOS = Path(__file__).parent / "scenarios"
 
 
 def live() -> CancelloscopeApp:
@@ -41,6 +43,17 @@ async def in_the_middle(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
+async def choosing(pilot: Pilot[None]) -> None:
+    app = pilot.app
+    assert isinstance(app, CancelloscopeApp)
+    await pilot.pause()
+    # Files that stay as they are: the shipped ones become more.
+    app.scope.library = Library(lambda: {path.stem: path for path in sorted(SCENARIOS.glob("*.toml"))})
+    app.on_events(list(kit.ready()))
+    await pilot.press("s", "down", "down")
+    await pilot.pause()
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
 def test_a_settled_run(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(live(), run_before=settled, terminal_size=size)
@@ -49,3 +62,7 @@ def test_a_settled_run(snap_compare: Compare, size: tuple[int, int]) -> None:
 def test_a_replay_in_the_middle(snap_compare: Compare) -> None:
     app = ReplayApp(Player(kit.settled()), Path("session.jsonl"), clock=ManualClock(0), ticker=False)
     assert snap_compare(app, run_before=in_the_middle, terminal_size=(100, 30))
+
+
+def test_the_list_of_scenarios(snap_compare: Compare) -> None:
+    assert snap_compare(live(), run_before=choosing, terminal_size=(120, 36))

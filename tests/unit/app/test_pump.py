@@ -21,6 +21,7 @@ from probes.events import (
     PhaseReached,
     Progress,
     RunEnded,
+    ScenarioLoaded,
 )
 from probes.record import RecordingError, read
 from tests.kit.scripted_lab import FLOOD
@@ -38,6 +39,23 @@ async def test_a_run_goes_out_and_its_events_come_back(start: Start) -> None:
     assert heard.events[0] == heard.all(ChildStarted)[0]
     (result,) = results(heard.events)
     assert result["lanes"]["grpc"]["wire"]["evidence"] == "client>server FIN"
+
+
+async def test_the_texts_of_scenarios_that_are_loaded_later_are_recorded(start: Start, tmp_path: Path) -> None:
+    lab, heard = await start(header=lambda: {"scenarios": {"first": "title = 1"}})
+    await heard.until(LabReady)
+    lab.tell_scenario("second", 'title = "2"')
+    path = lab.start_recording(tmp_path / "a.jsonl")
+    lab.tell_scenario("third", "title = 3")
+    await lab.stop()
+    recording = read(path)
+    found = [event for event in recording.events if isinstance(event, ScenarioLoaded)]
+    assert recording.header["scenarios"] == {"first": "title = 1"}
+    assert [(event.name, event.text, event.run) for event in found] == [
+        ("second", 'title = "2"', 0),
+        ("third", "title = 3", 0),
+    ]
+    assert heard.all(ScenarioLoaded) == found
 
 
 async def test_many_lines_come_in_few_blocks(start: Start) -> None:
