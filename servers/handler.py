@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from probes.clock import Stamp
-from probes.events import CancelSwallowed, ChunkSent, Layer
+from probes.events import CancelSwallowed, ChunkReceived, ChunkSent, Layer
 from probes.sink import Sink
 from probes.span import Span
 from probes.tasks import TaskKeeper, undisturbed
@@ -73,7 +73,7 @@ class Handler:
         self._swallowed = 0
         self._working: asyncio.Task[Any] | None = None
         self._instead: Callable[[], Coroutine[Any, Any, None]] | None = None
-        self.chunks = self.bytes = 0
+        self.chunks = self.bytes = self._taken = 0
 
     def _open(self, layer: Layer, name: str, evidence: str, at: Stamp | None = None) -> Span:
         who = self._who
@@ -119,6 +119,13 @@ class Handler:
         self.bytes += size
         who = self._who
         self._env.sink.emit(ChunkSent, run=who.run, lane=who.lane, layer="server", n=1, size=size, total=self.chunks)
+
+    def taken(self, chunks: int, size: int) -> None:
+        """``chunks`` whole chunks of ``size`` bytes have been read of an upload so far."""
+        new, self._taken = chunks - self._taken, chunks
+        if new:
+            run, lane = self._who.run, self._who.lane
+            self._env.sink.emit(ChunkReceived, run=run, lane=lane, layer="server", n=new, size=new * size, total=chunks)
 
     @property
     def deserted(self) -> bool:

@@ -42,6 +42,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._running: dict[int, Running] = {}
+        self._resting: dict[tuple[int, str], Running] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -58,12 +59,18 @@ class Registry:
         if not self._running:
             self._idle.set()
 
+    def rest(self, who: Who, strikes: Mapping[str, Any], since: Stamp) -> None:
+        """The work for ``who`` is done, and its client's connection may be kept: what can still be done to that. Kept
+        for the newest run only."""
+        others = {key: each for key, each in self._resting.items() if key[0] == who.run}
+        self._resting = {**others, (who.run, who.lane): Running(who, since, "idle", left=True, strikes=strikes)}
+
     def newest(self, run: int, lane: str) -> Running | None:
-        """The handler at work for this run and lane that started last."""
+        """The handler at work for this run and lane that started last, or else what is left of the last one."""
         for running in reversed(self._running.values()):
             if (running.who.run, running.who.lane) == (run, lane) and running.strikes:
                 return running
-        return None
+        return self._resting.get((run, lane))
 
     def counts(self) -> dict[str, int]:
         """How many run, by protocol; zeros are there too."""

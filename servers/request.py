@@ -30,15 +30,19 @@ NUMBERS: dict[str, _Number] = {
     "size": _Number(int, 1, 1 << 20, "bytes"),
     "interval": _Number(float, 0, LONGEST_S, "seconds"),
     "linger": _Number(float, 0, LONGEST_S, "seconds"),
+    "window": _Number(int, 0, 1 << 30, "bytes"),
 }
 BEHAVIOUR = "behaviour"
-PARAMETERS = (*NUMBERS, BEHAVIOUR)
+HTTP_ONLY = ("window",)
+PARAMETERS = (*(name for name in NUMBERS if name not in HTTP_ONLY), BEHAVIOUR)
+"""What both protocols take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """``delay``: seconds before the first chunk (or head); ``chunks`` of ``size`` bytes, and ``interval`` seconds
-    after each of them; ``linger``: seconds more between the last one and the end."""
+    after each of them; ``linger``: seconds more between the last one and the end. ``window``: bytes beyond HTTP/2's
+    first window that an upload may send unread."""
 
     behaviour: Behaviour
     delay: float = 0.0
@@ -46,6 +50,7 @@ class Asked:
     size: int = 1024
     interval: float = 0.02
     linger: float = 0.0
+    window: int = 0
 
 
 def read_asked(values: Mapping[str, str | float]) -> Asked:
@@ -66,6 +71,7 @@ def read_asked(values: Mapping[str, str | float]) -> Asked:
         size=int(numbers.get("size", asked.size)),
         interval=numbers.get("interval", asked.interval),
         linger=numbers.get("linger", asked.linger),
+        window=int(numbers.get("window", asked.window)),
     )
 
 

@@ -99,6 +99,7 @@ class HttpServer:
         )
         strikes = {**exchange.strikes(), "stop": self._begin_to_stop}
         await handler.run(lambda: route.work(handler, exchange, asked), strikes)
+        self._env.registry.rest(who, exchange.resting_strikes(), self._env.sink.clock.now())
 
     async def _inform(self, exchange: Exchange, path: str) -> None:
         if exchange.request.method != "GET":

@@ -51,6 +51,9 @@ class AsgiExchange:
                 return bytes(data)
         return None
 
+    def widen(self, size: int) -> None:
+        """An application has no say in its server's windows."""
+
     async def head(self, status: int, headers: Mapping[str, str]) -> None:
         lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": lines})

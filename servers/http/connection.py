@@ -63,6 +63,10 @@ class Exchange(ABC):
         """What the server can do to this exchange of its own accord, while its client is there."""
         return {how: self._if_open(strike) for how, strike in self._connection.strikes().items()}
 
+    def resting_strikes(self) -> Strikes:
+        """What it can do to the connection once the exchange is over, as long as that is open."""
+        return {how: self._connection.if_open(strike) for how, strike in self._connection.strikes().items()}
+
     def _if_open(self, strike: Strike) -> Strike:
         def guarded(blow: Blow) -> None:
             if self.told is not None or self.over:
@@ -103,6 +107,9 @@ class Exchange(ABC):
         data, credit = self._body.popleft()
         self.body_taken(credit)
         return data
+
+    def widen(self, size: int) -> None:
+        """Let the client send ``size`` bytes more than its windows allow. HTTP/1.1 has none."""
 
     def body_wanted(self) -> None:
         """The handler waits for the body."""
@@ -234,6 +241,16 @@ class Connection(asyncio.Protocol, ABC):
     def strikes(self) -> Strikes:
         """What can be done to a connection in the middle of whatever is under way."""
         return {"fin": self._strike_fin, "rst": self._strike_rst}
+
+    def if_open(self, strike: Strike) -> Strike:
+        """The same strike; it misses a connection that is closed."""
+
+        def guarded(blow: Blow) -> None:
+            if self.transport.is_closing() or self.lingering:
+                raise Missed("its connection is closed already")
+            strike(blow)
+
+        return guarded
 
     def _strike_fin(self, blow: Blow) -> None:
         at = self.env.sink.clock.now()

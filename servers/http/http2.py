@@ -176,6 +176,12 @@ class Http2Exchange(Exchange):
         self._http2.closed(self)
         blow.say("server RST_STREAM", "reset_stream CANCEL(8)", at)
 
+    def widen(self, size: int) -> None:
+        if size:
+            self._h2.increment_flow_control_window(size)
+            self._h2.increment_flow_control_window(size, self.stream_id)
+            self._http2.flush()
+
     def body_taken(self, credit: int) -> None:
         if self.told is None:
             self._http2.credit(self.stream_id, credit)

@@ -29,6 +29,9 @@ class Exchange(Protocol):
     async def read(self) -> bytes | None:
         """The next bytes of the body; None at its end."""
 
+    def widen(self, size: int) -> None:
+        """Let the client send ``size`` bytes more than HTTP/2's windows allow, where that can be said."""
+
     async def head(self, status: int, headers: Mapping[str, str]) -> None: ...
 
     async def write(self, data: bytes) -> None: ...
@@ -65,9 +68,11 @@ async def _slow_headers(handler: Handler, exchange: Exchange, asked: Asked) -> s
 async def _upload(handler: Handler, exchange: Exchange, asked: Asked) -> str:
     size = 0
     number = 1
+    exchange.widen(asked.window)
     handler.at("read #1")
     while (data := await exchange.read()) is not None:
         size += len(data)
+        handler.taken(size // asked.size, asked.size)
         await handler.sleep(f"sleep after read #{number}", asked.interval)
         number += 1
         handler.at(f"read #{number}")
@@ -103,7 +108,7 @@ class Route:
 ROUTES: dict[str, Route] = {
     "/stream": Route(("GET",), ("delay", "chunks", "size", "interval", "linger", "behaviour"), _stream),
     "/slow-headers": Route(("GET",), ("delay", "behaviour"), _slow_headers),
-    "/upload": Route(("POST", "PUT"), ("interval", "behaviour"), _upload, {"interval": "0"}),
+    "/upload": Route(("POST", "PUT"), ("size", "window", "interval", "behaviour"), _upload, {"interval": "0"}),
 }
 """The slow ones. ``/`` says what is here, and ``/handlers`` which handlers run, one line each."""
 

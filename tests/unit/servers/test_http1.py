@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from probes.events import SpanCancelled
+from probes.events import ChunkReceived, SpanCancelled
 from tests.kit.servers_kit import LANE, NO_SUCH_BEHAVIOUR, Raw, Servers, attribution
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -156,6 +156,20 @@ async def test_an_upload_is_counted(servers: Servers, raw: Raw) -> None:
     await raw.send(b"0\r\n\r\n")
     assert (await raw.until(b"71001\n")).startswith(b"HTTP/1.1 200")
     assert (await servers.life(run)).completed.evidence == "71001 bytes read"
+
+
+async def test_whole_chunks_of_an_upload_are_told_as_they_are_read(servers: Servers, raw: Raw) -> None:
+    run = servers.new_run()
+    await raw.get("/upload?size=1000", run, method="PUT", headers="content-length: 3500\r\n")
+    await raw.send(b"y" * 1500)
+    await servers.until(lambda: servers.of(ChunkReceived, run))
+    await raw.send(b"y" * 2000)
+    await raw.until(b"3500\n")
+    await servers.life(run)
+    read = servers.of(ChunkReceived, run)
+    assert (read[0].total, read[-1].total) == (1, 3)
+    assert sum(event.n for event in read) == 3
+    assert {(event.layer, event.size // event.n) for event in read} == {("server", 1000)}
 
 
 async def test_a_slow_upload_holds_the_client_back(servers: Servers, raw: Raw) -> None:

@@ -172,6 +172,15 @@ async def test_an_upload_is_read_at_the_handlers_pace(servers: Servers) -> None:
         assert (await servers.life(run)).completed.evidence == "200000 bytes read"
 
 
+async def test_an_upload_can_have_a_wider_window(servers: Servers) -> None:
+    """Of the stream and of the connection (RFC 9113, 6.9)."""
+    run = servers.new_run()
+    async with H2Client.connect(servers.http) as client:
+        stream = await client.request("/upload?interval=60&window=1000000", run, method="PUT", end=False)
+        await client.until(he.WindowUpdated, stream)
+        assert client.h2.local_flow_control_window(stream) == 1_065_535
+
+
 async def test_a_cancelled_upload_gives_the_connections_window_back(servers: Servers) -> None:
     run = servers.new_run()
     async with H2Client.connect(servers.http) as client:

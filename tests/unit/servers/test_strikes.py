@@ -275,6 +275,40 @@ async def test_http_stops_as_soon_as_nobody_is_served() -> None:
         assert (await servers.life(run)).completed.evidence == "2 chunks, 10 bytes"
 
 
+# --- a connection at rest -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["fin", "rst"])
+async def test_a_connection_that_is_kept_can_be_ended(servers: Servers, how: str) -> None:
+    run = servers.new_run()
+    async with await Raw.connect(servers.http) as raw:
+        await raw.get("/stream?chunks=1&size=5&interval=0", run)
+        await raw.until(b"0\r\n\r\n")
+        life = await servers.life(run)
+        signal = await servers.struck(run, how)
+        if how == "fin":
+            assert await raw.rest() == b""
+        else:
+            with pytest.raises(ConnectionResetError):
+                await raw.rest()
+    assert (signal.layer, signal.lane, signal.cause) == ("server", LANE, f"server {how.upper()}")
+    assert life.completed.evidence == "1 chunk, 5 bytes"
+    assert signal.t > life.end.t
+
+
+async def test_a_connection_that_is_gone_cannot() -> None:
+    async with running() as servers:
+        run = servers.new_run()
+        async with await Raw.connect(servers.http) as raw:
+            await raw.get("/stream?chunks=1&size=5&interval=0", run)
+            await raw.until(b"0\r\n\r\n")
+            await servers.life(run)
+            await servers.struck(run, "fin")
+            servers.strike(run, "fin")
+            await servers.until(servers.notes)
+        assert servers.notes() == ["servers: strike fin: its connection is closed already"]
+
+
 # --- what misses --------------------------------------------------------------------------------------
 
 
