@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 
 from app.scenario import Loaded
 from probes import catalogue
-from probes.events import CALLED_BY
 
 REACHED = "reached"
 IMPOSSIBLE = "impossible"
@@ -39,9 +38,7 @@ def cover(scenarios: Iterable[Loaded]) -> list[Cell]:
     """Every cell, in the catalogue's order."""
     by: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
     for loaded in scenarios:
-        # A hop is called by another lane's handler: nothing strikes it but what comes through that.
-        own = [lane for lane in loaded.scenario.lanes if CALLED_BY not in lane.options]
-        cells = [(lane.protocol, lane.phase, lane.cause) for lane in own]
+        cells = [(lane.protocol, lane.phase, lane.cause) for lane in loaded.scenario.lanes]
         for cell in dict.fromkeys(cells):
             by[cell].append(loaded.name)
     return [

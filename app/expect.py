@@ -102,8 +102,21 @@ def _amounts(lane: LaneState, expect: LaneExpect, now: int) -> Iterator[Differen
     for link, effects in expect.links.items():
         yield from _link(lane, link, effects)
     yield from _held(lane.name, "residue", expect.residue, lane.residue)
+    for role, terms in expect.others.items():
+        for each in terms:
+            yield from _other(lane, role, each)
     for relation in expect.chunks:
         yield from _chunks(lane, relation)
+
+
+def _other(lane: LaneState, role: str, wanted: Term) -> Iterator[Difference]:
+    other = lane.others.get(role)
+    got = "" if other is None else f"{other.outcome} {other.evidence}"
+    if wanted.kind in ("present", "absent"):
+        wrong = bool(got) is not (wanted.kind == "present")
+    else:
+        wrong = not got or wanted.found_in(got) is not (wanted.kind == "contains")
+    yield from _if(wrong, lane.name, role, wanted.text, got or _NOTHING)
 
 
 def _held(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-from app.header import versions
 from app.headless import Ran
 from app.judgement import Judgement, judge, total
 from app.scenario import Loaded
@@ -24,8 +23,7 @@ class Referee:
         """What came of the scenario with this number."""
         loaded = self._chosen[number]
         self.aborted.update(ran.aborted)
-        installed = {**versions(loaded.scenario.packages), **ran.versions}
-        found = judge(loaded.name, loaded.scenario, ran.runs, ran.aborted, installed)
+        found = judge(loaded.name, loaded.scenario, ran.runs, ran.aborted, ran.versions)
         self._found.append(found)
         if self._form == "json":
             self._say(json.dumps(found.as_json(), ensure_ascii=False))

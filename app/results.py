@@ -10,7 +10,7 @@ from typing import Any
 
 from probes.events import Event, LabReady, Layer, RunEnded
 from probes.runlog import RunLog
-from probes.state import LaneState, LinkState, Mark, Moment, RunState
+from probes.state import LaneState, LinkState, Mark, Moment, Other, RunState
 from probes.verdict import interrupt, leaked, offset, skew, verdict, violations, zombie
 
 
@@ -110,7 +110,12 @@ def _lane(lane: LaneState, now: int) -> dict[str, Any]:
         "verdict": verdict(lane, now),
         **({"budget_ms": [_ms(left) for _, left, _ in lane.budgets]} if lane.budgets else {}),
         **({"links": [_link(lane, each) for each in lane.links]} if lane.plan.middleware else {}),
+        **({"others": {role: _other(each) for role, each in lane.others.items()}} if lane.others else {}),
     }
+
+
+def _other(other: Other) -> dict[str, Any]:
+    return {"outcome": other.outcome, "evidence": other.evidence, "count": other.count}
 
 
 def _link(lane: LaneState, link: LinkState) -> dict[str, Any]:

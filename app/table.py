@@ -73,11 +73,11 @@ def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
 
 def _summary(lane: Mapping[str, Any], colour: bool) -> str:
     chunks, machine, zombie = lane["chunks"], lane["machine"], lane["zombie"]
-    accepted = "?" if chunks["accepted"] is None else chunks["accepted"]
+    accepted, on_wire = ("?" if chunks[name] is None else chunks[name] for name in ("accepted", "on_wire"))
     parts = [
         _verdict(lane["verdict"], colour),
         f"client {machine['client']}, server {machine['server']}",
-        f"chunks {accepted} accepted, {chunks['on_wire']} on the wire, {chunks['read']} read",
+        f"chunks {accepted} accepted, {on_wire} on the wire, {chunks['read']} read",
     ]
     if zombie["ms"]:
         parts.append(f"zombie {zombie['ms']:g} ms, {zombie['bytes']} bytes")
@@ -86,6 +86,8 @@ def _summary(lane: Mapping[str, Any], colour: bool) -> str:
         parts.append(f"left of the deadline: {left}")
     if lane.get("links"):
         parts.append("links: " + ", ".join(f"{shown(link['name'])} {link['effect']}" for link in lane["links"]))
+    for role, other in lane.get("others", {}).items():
+        parts.append(shown(f"{other['count']} {role}: {other['outcome']} {other['evidence']}".strip()))
     if lane["residue"]:
         parts.append("left: " + ", ".join(f"{count} {shown(name)}" for name, count in lane["residue"].items()))
     if machine["violations"]:

@@ -10,10 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from probes.events import LanePlan
+
 PROTOCOLS = ("grpc", "http/1.1", "http/2", "postgres")
 
 SHAPES = ("unary", "server stream", "client stream", "bidi")
 """Of a gRPC call. The first is no stream; ``LanePlan.shape`` names one."""
+
+IDLE = "idle"
+"""The one phase in which no call is open."""
 
 _HTTP_PHASES = (
     "DNS",
@@ -23,7 +28,7 @@ _HTTP_PHASES = (
     "request body",
     "response headers",
     "response body",
-    "idle",
+    IDLE,
 )
 
 PHASES: dict[str, tuple[str, ...]] = {
@@ -114,6 +119,7 @@ TIMEOUTS: dict[str, tuple[str, ...]] = {
 LASTING: tuple[str, ...] = (
     "first response",
     "after the last chunk",
+    "DNS",
     "response headers",
     "statement executing",
     "cursor",
@@ -176,6 +182,19 @@ _HOP_OPTIONS: dict[str, Option] = {
     "margin": Option(float, "of a hop: seconds that the one before it keeps for explaining a failure"),
 }
 
+CANCEL_POINTS: tuple[str, ...] = (
+    "connect_tcp.complete",
+    "start_tls.complete",
+    "send_connection_init.complete",
+    "send_request_headers.complete",
+    "receive_response_headers.complete",
+    "receive_response_body.complete",
+    "response_closed.started",
+    "holder closed",
+)
+"""Of the HTTP option ``cancel_at``: events of httpcore's trace extension, and the moment at which the pool has just
+given the waiting call a connection because its holder's was closed."""
+
 _HTTP_OPTIONS: dict[str, Option] = {
     "server": Option(("http", "hypercorn"), "which server answers"),
     "client": Option(("httpx", "httpx2"), "which client asks"),
@@ -183,6 +202,15 @@ _HTTP_OPTIONS: dict[str, Option] = {
     "linger": Option(bool, "SO_LINGER with 0 seconds on the client's socket: closing it sends RST"),
     "watch": Option(bool, "the handler watches for the client's going"),
     "pool_size": Option(int, "connections in the client's pool"),
+    "upload": Option(("stalled", "window", "paced"), "why the upload waits: TCP, HTTP/2's window, the caller"),
+    "resolver_threads": Option(int, "threads that look names up"),
+    "cancel_at": Option(CANCEL_POINTS, "cancel by itself, right after this step of httpcore's"),
+    "ticks": Option(int, "turns of the loop between cancel_at and the cancel"),
+    "abandoned": Option(int, "requests that the client has cancelled before the call"),
+    "sibling": Option(("before", "after"), "a request beside the call on the client, begun before or after it"),
+    "sibling_delay": Option(float, "seconds that the sibling waits for its response; 0: it streams"),
+    "follow_up": Option(int, "requests that come after the call on the same client"),
+    "follow_up_timeout": Option(float, "seconds that each of them may take for each step"),
 }
 
 OPTIONS: dict[str, dict[str, Option]] = {
@@ -211,6 +239,14 @@ OPTIONS: dict[str, dict[str, Option]] = {
 }
 """What only some protocols have, by protocol and name."""
 
+OTHERS: dict[str, str] = {
+    "holder": "has the pool's only connection while the call waits for it",
+    "sibling": "goes beside the call on the same client",
+    "abandoned": "was cancelled before the call while it waited for its response",
+    "follow-up": "comes after the call on the same client",
+}
+"""The other requests that a lane's client makes, by their role, each with a line of help."""
+
 _COVERED_BY: dict[str, tuple[str, ...]] = {
     "connect timeout": ("DNS", "TCP connect", "TLS handshake"),
     "read timeout": ("response headers", "response body"),
@@ -218,6 +254,16 @@ _COVERED_BY: dict[str, tuple[str, ...]] = {
     "pool timeout": ("pool wait",),
 }
 """Which phases each of httpx's timeouts covers."""
+_COVERED_BY_HTTP2 = {**_COVERED_BY, "read timeout": ("request body", "response headers", "response body")}
+"""A request's body that waits for the peer's window waits in a read (RFC 9113, 5.2; httpcore 1.0, measured)."""
+
+_UPLOADS = ("request body",)
+
+
+def uploads(plan: LanePlan) -> bool:
+    """Whether what is cancelled is the client's sending: chunks are then counted from client to server."""
+    return plan.phase in _UPLOADS
+
 
 _NO_CONNECTION = ("DNS", "TCP connect")
 _EXECUTING = ("statement executing", "rows streaming", "transaction", "COPY out", "COPY in")
@@ -259,10 +305,14 @@ def _grpc(phase: str, cause: str) -> str:
     return ""
 
 
-def _http(phase: str, cause: str) -> str:
-    if cause in _COVERED_BY and phase not in _COVERED_BY[cause]:
-        return f"httpx's {cause} covers {', '.join(_COVERED_BY[cause])} only"
-    if phase == "idle" and cause in ("task.cancel", "asyncio.timeout"):
+def _http2(phase: str, cause: str) -> str:
+    return _http(phase, cause, _COVERED_BY_HTTP2)
+
+
+def _http(phase: str, cause: str, covered: dict[str, tuple[str, ...]] = _COVERED_BY) -> str:
+    if cause in covered and phase not in covered[cause]:
+        return f"httpx's {cause} covers {', '.join(covered[cause])} only"
+    if phase == IDLE and cause in ("task.cancel", "asyncio.timeout"):
         return "no call is open: there is no task to cancel"
     if phase in _NO_CONNECTION and cause.startswith("server"):
         return "there is no connection that a server could close"
@@ -299,6 +349,6 @@ def _postgres_waiting(phase: str, cause: str) -> str:
 _RULES: dict[str, Callable[[str, str], str]] = {
     "grpc": _grpc,
     "http/1.1": _http,
-    "http/2": _http,
+    "http/2": _http2,
     "postgres": _postgres,
 }

@@ -23,7 +23,8 @@ from msgspec.structs import replace
 
 from probes import events as ev
 from probes import fold_postgres
-from probes.events import CALL, CALLED_BY, TO_CLIENT, Event, Layer
+from probes.catalogue import IDLE, OTHERS, uploads
+from probes.events import CALL, CALLED_BY, TO_CLIENT, TO_SERVER, Event, Layer
 from probes.fold_steps import answers as _answers
 from probes.fold_steps import client_step as _client
 from probes.fold_steps import mark as _mark
@@ -37,6 +38,7 @@ from probes.state import (
     LaneState,
     LinkState,
     Moment,
+    Other,
     PartState,
     RunState,
     SessionState,
@@ -101,8 +103,13 @@ def _run_started(state: RunState, event: ev.RunStarted) -> RunState:
         deadline=event.deadline,
         settle=event.settle,
         started=event.t,
-        lanes=tuple(LaneState(plan) for plan in event.lanes),
+        lanes=tuple(_lane(plan) for plan in event.lanes),
     )
+
+
+def _lane(plan: ev.LanePlan) -> LaneState:
+    # TLS hides where a chunk ends: what is on the wire nobody can count.
+    return LaneState(plan, chunks=Chunks(on_wire=None)) if plan.tls else LaneState(plan)
 
 
 def _trigger(state: RunState, event: ev.Trigger) -> RunState:
@@ -192,23 +199,33 @@ def _row(event: ev.SpanStarted | ev.SpanEnded | ev.CleanedUp) -> bool:
     return event.name == CALL or event.layer in ("server", "resource")
 
 
+def _other(lane: LaneState, event: ev.SpanEnded, outcome: str) -> LaneState:
+    """Another request of the lane's client: no row of its own, but how it ended is part of the lane's result."""
+    if event.name not in OTHERS:
+        return lane
+    error = "" if isinstance(event, ev.SpanCompleted) else event.error
+    before = lane.others.get(event.name)
+    told = Other(outcome, f"{error} {event.evidence}".strip(), 1 if before is None else before.count + 1)
+    return replace(lane, others={**lane.others, event.name: told})
+
+
 def _span_completed(lane: LaneState, event: ev.SpanCompleted) -> LaneState:
     if not _row(event):
-        return lane
+        return _other(lane, event, "completed")
     lane = _with(lane, event.layer, ended=event.t, outcome="completed")
     return _side(lane, event.layer, Input.END, event, event.evidence)
 
 
 def _span_failed(lane: LaneState, event: ev.SpanFailed) -> LaneState:
     if not _row(event):
-        return lane
+        return _other(lane, event, "failed")
     lane = _told(lane, event, "failed")
     return _side(lane, event.layer, Input.FAIL, event, event.evidence)
 
 
 def _span_cancelled(lane: LaneState, event: ev.SpanCancelled) -> LaneState:
     if not _row(event):
-        return lane
+        return _other(lane, event, "cancelled")
     lane = _told(lane, event, "cancelled")
     return _side(lane, event.layer, Input.CANCEL if event.layer == "server" else Input.STOPPED, event, event.evidence)
 
@@ -249,13 +266,23 @@ def _cleaned(lane: LaneState, event: ev.CleanedUp) -> LaneState:
 
 
 def _chunk_sent(lane: LaneState, event: ev.ChunkSent) -> LaneState:
+    if (event.layer == "client") is not uploads(lane.plan):
+        # The short answer to an upload is none of the chunks that are counted.
+        return lane
     lane = replace(lane, chunks=replace(lane.chunks, accepted=event.total))
-    return _server(lane, Input.CHUNK, event, event.n)
+    return _moved(lane, event)
 
 
 def _chunk_received(lane: LaneState, event: ev.ChunkReceived) -> LaneState:
+    if (event.layer == "server") is not uploads(lane.plan):
+        return lane
     lane = replace(lane, chunks=replace(lane.chunks, read=event.total))
-    return _client(lane, Input.CHUNK, event, event.n)
+    return _moved(lane, event)
+
+
+def _moved(lane: LaneState, event: ev.ChunkSent | ev.ChunkReceived) -> LaneState:
+    step = _client if event.layer == "client" else _server
+    return step(lane, Input.CHUNK, event, event.n)
 
 
 # --- a lane: the wire ---------------------------------------------------------------------------------
@@ -274,7 +301,7 @@ def _bytes(lane: LaneState, event: ev.BytesSeen) -> LaneState:
         return lane
     if lane.layer("wire").started is None:
         lane = _with(lane, "wire", started=event.t)
-    if event.direction != TO_CLIENT or not event.body:
+    if event.direction != (TO_SERVER if uploads(lane.plan) else TO_CLIENT) or not event.body:
         return lane
     late = event.size if lane.left is not None and event.t > lane.left else 0
     lane = replace(
@@ -289,6 +316,8 @@ def _bytes(lane: LaneState, event: ev.BytesSeen) -> LaneState:
 
 
 def _on_wire(lane: LaneState, event: ev.BytesSeen) -> Chunks:
+    if lane.chunks.on_wire is None:
+        return lane.chunks
     if lane.plan.protocol in ("grpc", "postgres"):
         return replace(lane.chunks, on_wire=lane.chunks.on_wire + event.messages)
     # An HTTP body has no messages: whole chunks are counted by their size.
@@ -318,7 +347,7 @@ def _wire_over(lane: LaneState, event: ev.FrameSeen) -> LaneState:
     """The row ends without a mark: the response was complete, or the lab closed the connection itself."""
     if lane.layer("wire").ended is not None or event.conn in lane.side_conns:
         return lane
-    if event.direction == TO_CLIENT and event.name in ("END_STREAM", "end"):
+    if event.direction == TO_CLIENT and event.name in ("END_STREAM", "end") and lane.plan.phase != IDLE:
         return _with(lane, "wire", ended=event.t, outcome="completed")
     if event.name in ("FIN", "RST"):
         return _with(lane, "wire", ended=event.t, outcome="closed")

@@ -37,6 +37,9 @@ def answers(lane: LaneState, layer: Layer, event: Event) -> bool:
 
 
 def client_step(lane: LaneState, step: Input, event: Event, n: int = 1, evidence: str = "") -> LaneState:
+    if lane.teardown is not None and event.t >= lane.teardown:
+        # The lab itself ends what nothing has interrupted.
+        return lane
     return replace(lane, client=lane.client.step(step, event.t, n, evidence))
 
 

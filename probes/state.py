@@ -63,11 +63,21 @@ class LayerState(Struct, frozen=True, gc=False):
 
 
 class Chunks(Struct, frozen=True, gc=False):
-    """The three counters of a partial response. ``accepted`` is None where nobody can know it."""
+    """The three counters of a partial response, or of a request's body where that is what is cancelled
+    (``probes.catalogue.uploads``): what the sender's write accepted, what is on the wire, what the reader took. Sender
+    is the server of a response, the client of an upload. None where nobody can know it."""
 
     accepted: int | None = None
-    on_wire: int = 0
+    on_wire: int | None = 0
     read: int = 0
+
+
+class Other(Struct, frozen=True, gc=False):
+    """The other requests of a lane's client that have one role: how the last one ended, and how many there were."""
+
+    outcome: str
+    evidence: str
+    count: int
 
 
 class LinkState(Struct, frozen=True, gc=False):
@@ -115,10 +125,12 @@ class LaneState(Struct, frozen=True, gc=False):
     client: Machine = field(default_factory=Machine)
     server: Machine = field(default_factory=Machine)
     chunks: Chunks = field(default_factory=Chunks)
+    others: Mapping[str, Other] = field(default_factory=dict)
+    """Requests of the lane's client beside the call, by their role."""
     body: int = 0
-    """Payload bytes from server to client so far."""
+    """Payload bytes so far, from server to client; of an upload from client to server, like the next."""
     late_bytes: int = 0
-    """Bytes from server to client after the caller was done."""
+    """Bytes after the caller was done."""
     conns: tuple[int, ...] = ()
     """Connections of this lane that the tap has open."""
     side_conns: tuple[int, ...] = ()

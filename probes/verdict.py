@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from probes.catalogue import IDLE
 from probes.events import LAYERS, Layer
 from probes.machine import State
 from probes.state import LaneState, Mark, Moment, RunState
@@ -93,7 +94,7 @@ def verdict(lane: LaneState, now: int) -> str:
         return _untriggered(lane)
     if zombie(lane, now).ns:
         return ZOMBIE
-    if lane.client.state is State.COMPLETED or lane.server.state is State.COMPLETED:
+    if lane.plan.phase != IDLE and State.COMPLETED in (lane.client.state, lane.server.state):
         return TOO_LATE
     if any(lane.residue.values()):
         return LEAK

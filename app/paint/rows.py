@@ -191,7 +191,8 @@ def _going_on(lane: LaneState, main: LayerState) -> str:
         case "wire":
             # A connection that an earlier run opened is not named: this run has not seen it open.
             conns = [f"connection {', '.join(map(str, lane.conns))}"] if lane.conns else []
-            passed = [f"{chunks.on_wire} passed", size(lane.body)] if lane.body else ["no body yet"]
+            whole = [] if chunks.on_wire is None else [f"{chunks.on_wire} passed"]
+            passed = [*whole, size(lane.body)] if lane.body else ["no body yet"]
             return SEPARATOR.join(passed + conns)
         case "server":
             return "" if chunks.accepted is None else f"{chunks.accepted} accepted"

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from app.scenario.fields import NUMBER_AND_UNIT, Misfit, Strict, listed
 from app.terms import CHUNKS, OPERATORS, Bound, Order, Relation, Term, count_bound, order, relation, term, time_bound
 from probes import verdict
-from probes.catalogue import EFFECTS
+from probes.catalogue import EFFECTS, OTHERS
 from probes.machine import State
 
 T = TypeVar("T")
@@ -117,6 +117,17 @@ def _enum(words: Sequence[str]) -> WithJsonSchema:
     return _one_or_more({"enum": list(words)})
 
 
+def _others(value: object) -> dict[str, tuple[Term, ...]]:
+    if not isinstance(value, dict):
+        raise ValueError('a table is needed: others = { follow-up = "failed PoolTimeout" }')
+    if strange := [name for name in value if name not in OTHERS]:
+        raise Misfit(f"there is no such request: there are {listed(OTHERS)}", strange[0])
+    found = {name: _terms(each) for name, each in value.items()}
+    if any(each.bound for terms in found.values() for each in terms):
+        raise ValueError('of a request say "present", "absent", or words of how it ended, like "completed 200"')
+    return found
+
+
 Wanted = Annotated[tuple[Term, ...], BeforeValidator(_terms), _one_or_more(_WORDS)]
 """Of one mark: all of these must be so."""
 TimeBounds = Annotated[tuple[Bound, ...], BeforeValidator(_time_bounds), _one_or_more(_TIME_BOUND)]
@@ -126,6 +137,11 @@ Residue = Annotated[
     dict[str, Bound] | Literal["none"],
     BeforeValidator(_residue),
     WithJsonSchema({"anyOf": [{"const": "none"}, {"type": "object", "additionalProperties": _LEFT}]}),
+]
+Others = Annotated[
+    dict[str, tuple[Term, ...]],
+    BeforeValidator(_others),
+    WithJsonSchema({"type": "object", "propertyNames": {"enum": list(OTHERS)}, "additionalProperties": _WORDS}),
 ]
 Relations = Annotated[tuple[Relation, ...], BeforeValidator(_relations), _one_or_more(_RELATION)]
 Orders = Annotated[tuple[Order, ...], BeforeValidator(_orders), _one_or_more(_ORDER)]
@@ -206,6 +222,8 @@ class LaneExpect(Strict):
     """What it sent in that time."""
     residue: Residue | None = None
     """What is held when the run has settled: "none", or by name a count, "present" or "absent"."""
+    others: Others = Field(default_factory=dict)
+    """How the other requests of the lane's client ended, by role, like "failed PoolTimeout" or "completed 200"."""
     chunks: Relations = ()
     """Relations of the counters accepted, on_wire and read, like "accepted >= read" or "read == 0"."""
     swallowed: Count | None = None

@@ -49,12 +49,6 @@ class Scenario(Strict):
             raise misfit
         return self
 
-    @property
-    def packages(self) -> set[str]:
-        """Whose versions tell whether the expected defect is there."""
-        named = {release.partition(" ")[0] for release in self.fixed_in}
-        return named | ({self.affects} if self.affects else set())
-
     def to_settings(self, name: str) -> RunSettings:
         """What a run of it starts from, before anybody changes a timeout."""
         return RunSettings(
@@ -83,7 +77,7 @@ def _misfits(scenario: Scenario) -> Iterator[Misfit]:
     if scenario.cause == "deadline" and scenario.deadline is None:
         yield Misfit('the cause "deadline" needs one: write deadline = "500ms"', "cause")
     for number, lane in enumerate(scenario.lanes if scenario.cause == "timeout" else ()):
-        if lane.cause not in catalogue.TIMERS and CALLED_BY not in lane.options:
+        if lane.cause not in catalogue.TIMERS and not {CALLED_BY, "cancel_at"} & lane.options.keys():
             text = f"nobody presses a key (the run's cause is timeout): {listed(_timers(lane))} end it by themselves"
             yield Misfit(text, "lanes", number, "cause")
 

@@ -40,6 +40,7 @@ def told(phase_us: float | None = -50) -> RunState:
     story(ev.CleanedUp, 950, layer="server", span=4, name="handler", evidence="finally ran")
     story(ev.CleanedUp, 1200, layer="resource", span=3, name="stream", evidence="stream 1")
     story(ev.BytesSeen, 5000, lane="http/2", layer="wire", conn=2, direction=TO_CLIENT, size=210, body=200)
+    story(ev.SpanFailed, 9000, lane="http/2", layer="client", span=9, name="follow-up", error="PoolTimeout")
     story(ev.Residue, 990_000, lane="http/2", held={"handlers": 1, "streams": 0})
     story(ev.TeardownStarted, 991_000, lane="http/2")
     story(ev.Census, 999_000, lane="", when="after", held={"tasks": 5})
@@ -94,6 +95,7 @@ outcome.server = "open"
 zombie = [">= 900ms", "< 2s"]
 zombie_bytes = ">= 200"
 residue = { handlers = "present", streams = "absent", "pool slots" = 0 }
+others = { follow-up = ["failed PoolTimeout", "not Read"], sibling = "absent" }
 """
     whole = """
 skew = { done = "<= 1ms" }
@@ -158,6 +160,11 @@ def test_a_difference_names_lane_mark_wanted_and_got(lane: str, line: str) -> No
         ("residue = { handlers = 2 }", "http/2 residue handlers: wanted 2, got 1"),
         ('outcome.server = "cancelled"', "http/2 server's outcome: wanted cancelled, got open"),
         ('wire.interrupt = "present"', "http/2 wire.interrupt: wanted present, got nothing"),
+        ('others = { follow-up = "completed" }', "http/2 follow-up: wanted completed, got failed PoolTimeout"),
+        ('others = { follow-up = "not Pool" }', "http/2 follow-up: wanted not Pool, got failed PoolTimeout"),
+        ('others = { follow-up = "absent" }', "http/2 follow-up: wanted absent, got failed PoolTimeout"),
+        ('others = { sibling = "present" }', "http/2 sibling: wanted present, got nothing"),
+        ('others = { sibling = "not failed" }', "http/2 sibling: wanted not failed, got nothing"),
     ],
 )
 def test_what_a_zombie_shows(http: str, line: str) -> None:

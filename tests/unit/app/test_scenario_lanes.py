@@ -204,6 +204,15 @@ def test_an_error_names_line_and_remedy(old: str, new: str, says: str) -> None:
             "x.toml:7: lanes.1.expect.links.pass: there is no 'lived': there are passed, weakened, died, grew, none",
         ),
         (
+            'protocol = "http/2"\nphase = "response body"\nexpect.others.guest = "failed"',
+            "x.toml:6: lanes.1.expect.others.guest: there is no such request: there are holder, sibling, abandoned",
+        ),
+        (
+            'protocol = "http/2"\nphase = "response body"\nexpect.others.follow-up = "<= 5ms"',
+            'lanes.1.expect.others: of a request say "present", "absent", or words of how it ended',
+        ),
+        ('protocol = "http/2"\nphase = "DNS"', ": lanes.1.phase: the phase 'DNS' lasts as long as delay"),
+        (
             'protocol = "http/2"\nphase = "idle"\ncause = "asyncio.timeout"',
             ": lanes.1.cause: asyncio.timeout cannot come in the phase 'idle': no call is open",
         ),

@@ -32,3 +32,8 @@ def test_a_name_that_is_not_there_is_refused() -> None:
         why_not("grpc", "DNS", "deadline")
     with pytest.raises(KeyError, match="no cause"):
         why_not("grpc", "connecting", "terminate")
+
+
+def test_an_upload_over_http2_that_waits_for_the_window_waits_in_a_read() -> None:
+    assert why_not("http/2", "request body", "read timeout") == ""
+    assert "response headers, response body only" in why_not("http/1.1", "request body", "read timeout")

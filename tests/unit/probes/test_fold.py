@@ -399,3 +399,96 @@ def test_a_fault_of_the_tap_is_kept_with_what_it_did() -> None:
     lost, frozen = lane.faults
     assert (lost.kind, lost.until, lost.hits) == ("lose-cancel", None, ("client>server CancelRequest lost",))
     assert (frozen.kind, frozen.until, frozen.detail) == ("freeze", ZERO + 4000, "cleared")
+
+
+# --- uploads, idle connections, other requests -----------------------------------------------------------
+
+
+def upload(**fields: object) -> Story:
+    """A call that is cancelled in its request's body: four chunks handed over, three on the wire, two read."""
+    story = Story("http/1.1")
+    story(ev.RunStarted, -9000, lane="", scenario="s", title="t", lanes=(plan("http/1.1", size=100, **fields),))
+    story(ev.SpanStarted, -8000, layer="caller", span=1, name=CALL)
+    story(ev.SpanStarted, -7900, layer="client", span=2, name=CALL)
+    story(ev.SpanStarted, -7000, layer="server", span=4, name="handler")
+    story(ev.ChunkSent, -6000, layer="client", n=4, size=400, total=4)
+    story(ev.BytesSeen, -5500, layer="wire", conn=1, direction=TO_SERVER, size=390, body=350)
+    story(ev.BytesSeen, -5400, layer="wire", conn=1, direction=TO_CLIENT, size=90, body=50)
+    story(ev.ChunkReceived, -5000, layer="server", n=2, size=200, total=2)
+    story(ev.ChunkSent, -4000, layer="server", n=1, size=3, total=1)
+    return cancelled(story)
+
+
+def test_an_upload_is_counted_from_the_client_to_the_server() -> None:
+    lane = lane_of(upload(phase="request body"))
+    assert (lane.chunks.accepted, lane.chunks.on_wire, lane.chunks.read) == (4, 3, 2)
+    assert (lane.client.chunks, lane.server.chunks) == (4, 2)
+    assert (lane.body, lane.client.violations, lane.server.violations) == (350, (), ())
+
+
+def test_a_response_is_counted_from_the_server_to_the_client() -> None:
+    lane = lane_of(upload(phase="response body"))
+    assert (lane.chunks.accepted, lane.chunks.on_wire, lane.chunks.read) == (1, 0, 0)
+
+
+def test_nobody_counts_chunks_under_tls() -> None:
+    assert lane_of(upload(phase="request body", tls=True)).chunks.on_wire is None
+
+
+def test_late_bytes_of_an_upload_go_to_the_server() -> None:
+    story = upload(phase="request body")
+    story(ev.BytesSeen, 500, layer="wire", conn=1, direction=TO_SERVER, size=110, body=100)
+    story(ev.BytesSeen, 600, layer="wire", conn=1, direction=TO_CLIENT, size=70, body=70)
+    assert lane_of(story).late_bytes == 110
+
+
+def test_what_the_lab_ends_in_its_teardown_is_no_step_of_the_client() -> None:
+    story = Story("http/1.1")
+    story(ev.RunStarted, -9000, lane="", scenario="s", title="t", lanes=(plan("http/1.1"),))
+    story(ev.SpanStarted, -7900, layer="client", span=2, name=CALL)
+    story(ev.Trigger, 0, lane="", cause="key")
+    story(ev.Signal, 10, layer="server", cause="key", how="server FIN")
+    story(ev.TeardownStarted, 900)
+    story(ev.SpanCancelled, 950, layer="client", span=2, name=CALL, error="CancelledError")
+    lane = lane_of(story)
+    assert lane.client.state is State.STREAMING
+    assert lane.layer("client").marks == ()
+
+
+def idle(end: str) -> LaneState:
+    """A connection that is at rest when it is ended by ``end``."""
+    story = Story("http/1.1")
+    story(ev.RunStarted, -9000, lane="", scenario="s", title="t", lanes=(plan("http/1.1", phase="idle"),))
+    for number, layer, name in ((1, "caller", CALL), (2, "client", CALL), (3, "resource", "connection")):
+        story(ev.SpanStarted, -8000 + number, layer=layer, span=number, name=name)
+    story(ev.SpanStarted, -7000, layer="server", span=4, name="handler")
+    story(ev.SpanCompleted, -6000, layer="server", span=4, name="handler")
+    frame(story, -5900, "end", direction=TO_CLIENT, proto="http/1.1")
+    story(ev.SpanCompleted, -5800, layer="client", span=2, name=CALL)
+    story(ev.PhaseReached, -5700, phase="idle", evidence="in the pool")
+    story(ev.Trigger, 0, lane="", cause="key")
+    frame(story, 400, end, proto="tcp", direction=TO_CLIENT)
+    story(ev.CleanedUp, 500, layer="resource", span=3, name="connection", evidence=end)
+    return lane_of(story)
+
+
+@pytest.mark.parametrize("end", ["FIN", "RST"])
+def test_the_end_of_an_idle_connection_is_its_interrupt_and_not_too_late(end: str) -> None:
+    lane = idle(end)
+    mark = interrupt(lane)
+    assert mark is not None
+    assert mark.evidence == f"server>client {end}"
+    assert verdict(lane, ZERO + 10**9) == CLEAN
+
+
+def test_other_requests_are_counted_by_their_role_and_have_no_row() -> None:
+    story = started("http/2")
+    for number in (11, 12):
+        story(ev.SpanStarted, 100, layer="client", span=number, name="follow-up", evidence="GET /")
+    story(ev.SpanCompleted, 200, layer="client", span=11, name="follow-up", evidence="200")
+    story(ev.SpanFailed, 300, layer="client", span=12, name="follow-up", error="PoolTimeout", evidence="after 300 ms")
+    story(ev.SpanFailed, 300, layer="client", span=13, name="prepare", error="OSError", evidence="")
+    lane = lane_of(story)
+    ((role, other),) = lane.others.items()
+    assert (role, other.outcome, other.evidence, other.count) == ("follow-up", "failed", "PoolTimeout after 300 ms", 2)
+    assert lane.layer("client").ended is None
