@@ -156,6 +156,7 @@ class Runner:
     def _start(self, lane: Lane) -> asyncio.Task[None]:
         task = self._tasks.start(lane.caller(), name=f"caller {lane.plan.lane}")
         self._scope.add(lane.plan.lane, task, lambda: lane.strike(task), lambda: lane.how)
+        lane.fire = lambda cause, detail: self._scope.fire(cause, lane=lane.plan.lane, detail=detail)
         return task
 
     async def _settle(self, callers: list[asyncio.Task[None]]) -> None:
@@ -200,6 +201,8 @@ class Runner:
         for lane in self._lanes:
             self._sink.emit(TeardownStarted, run=self._plan.run, lane=lane.plan.lane)
         await asyncio.gather(*(self._tear_down_lane(lane) for lane in self._lanes))
+        # A task keeps its exception, and that the frames in which the client's sockets are: only without it they go.
+        self._scope.forget()
         gc.collect()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_HANDLERS_TIMEOUT):

@@ -81,6 +81,10 @@ class CancelScope:
         loop.call_soon(self._announce, zero, told, cause, lane, key_ns, detail)
         return len(targets)
 
+    def forget(self) -> None:
+        """Let go of the tasks: nobody will be told any more."""
+        self._targets.clear()
+
     def _check(self) -> None:
         if not any(self._due(name, target) for name, target in self._targets.items()):
             self.complete.set()

@@ -101,7 +101,7 @@ class Lab:
         except RuntimeError as error:
             self.sink.emit(Progress, part="servers", state="failed", detail=str(error))
             return
-        await self._bench.serve({name: _address(text) for name, text in addresses.items()})
+        await self._bench.serve({name: _address(text) for name, text in addresses.items()}, ca=self._servers.ca)
         self._mended("servers")
 
     async def _mend_postgres(self) -> None:

@@ -58,6 +58,8 @@ class ServersProcess:
         self._heard: asyncio.Future[None] | None = None
         self._listener: asyncio.Task[None] | None = None
         self._stopping = False
+        self.ca = ""
+        """The certificate (PEM) of the authority of its TLS services, new at each start."""
         self.attribute: Callable[[Event], Event] = lambda event: event
         """Gives what is said of an outside client's handler the run and the lane of its guest."""
         self.running: dict[str, int] = {}
@@ -153,6 +155,7 @@ class ServersProcess:
             self._outlet.write_line(line if found is event else encode(found))
         self.handlers.observe(found)
         if isinstance(event, Listening) and self._listening is not None and not self._listening.done():
+            self.ca = event.ca
             self._listening.set_result(event.addresses)
         elif isinstance(event, Residue) and not event.run:
             self.running = event.held

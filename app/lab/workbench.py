@@ -79,6 +79,7 @@ class Workbench:
         self._upstreams: dict[str, Address] = {}
         self._login: Login | None = None
         self._backends: Backends | None = None
+        self._ca = ""
         self._benches: dict[Place, Bench] = {}
         self._sessions: dict[Place, Session] = {}
 
@@ -98,9 +99,13 @@ class Workbench:
         """``host:port`` of the taps by lane."""
         return {place.lane: "{}:{}".format(*bench.address) for place, bench in self._benches.items()}
 
-    async def serve(self, upstreams: dict[str, Address]) -> None:
-        """These services are there now, at these addresses. Raises what the clients' libraries raise."""
+    async def serve(self, upstreams: dict[str, Address], *, ca: str = "") -> None:
+        """These services are there now, at these addresses; ``ca``: whom those over TLS are to be trusted by (PEM).
+
+        Raises what the clients' libraries raise.
+        """
         self._upstreams |= upstreams
+        self._ca = ca or self._ca
         for place in {*self._benches, *DEFAULTS}:
             if place.service in upstreams:
                 await self._open(place)
@@ -194,7 +199,7 @@ class Workbench:
         if place.protocol == "grpc":
             return GrpcSession(bench)
         if place.protocol != "postgres":
-            return HttpSession(bench, http2=place.protocol == "http/2")
+            return HttpSession(bench, ca=self._ca)
         assert self._login is not None
         assert self._backends is not None
         return PostgresSession(bench, self._login, self._backends)

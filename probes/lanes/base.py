@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from probes.clock import Stamp
-from probes.events import CALL, ChunkReceived, Event, LanePlan, Layer, LinkSignal, PhaseReached, Trigger
+from probes.events import CALL, ChunkReceived, Event, LanePlan, Layer, LinkSignal, PhaseReached, Signal, Trigger
 from probes.middleware import Chain, Effect
 from probes.sink import Sink
 from probes.span import Span
@@ -63,6 +63,10 @@ Blow = Callable[[], Layer]
 that is killed never hears of it."""
 
 
+Fire = Callable[[str, str], object]
+"""(cause, detail): cancel this lane's call, as the scope would."""
+
+
 class Lane(ABC):
     """One call of one run. Used once."""
 
@@ -70,6 +74,8 @@ class Lane(ABC):
 
     def __init__(self, bench: Bench, run: int, plan: LanePlan) -> None:
         self.bench, self.run, self.plan = bench, run, plan
+        self.fire: Fire = lambda cause, detail: None
+        """For a lane that knows best when its cancel is due; the runner puts the scope's in."""
         self.ready = asyncio.Event()
         """Set when the phase is reached, or when the call ended without reaching it."""
         self.over = asyncio.Event()
@@ -136,7 +142,18 @@ class Lane(ABC):
         if blow is not None:
             return blow()
         task.cancel()
+        if self.plan.options.get("second_cancel"):
+            asyncio.get_running_loop().call_soon(self._cancel_again, task)
         return "caller"
+
+    def _cancel_again(self, task: asyncio.Task[Any]) -> None:
+        """One turn of the loop after the first cancel: what that one's cleanup awaits is hit."""
+        if task.done():
+            return
+        self.bench.sink.emit(
+            Signal, run=self.run, lane=self.plan.lane, layer="caller", cause="second cancel", how="task.cancel again"
+        )
+        task.cancel()
 
     @property
     def how(self) -> str:

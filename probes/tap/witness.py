@@ -53,6 +53,7 @@ class Ledger:
         self.hear: Callable[[Event], None] | None = None
         """Is told each event of the expected run when it was said; must return at once."""
         self._closed: dict[Tag, asyncio.Future[str]] = {}
+        self._hung_up: asyncio.Future[str] | None = None
 
     def expect(self, run: int, lane: str) -> None:
         """From now on new connections belong to this run and lane until they say otherwise."""
@@ -60,6 +61,7 @@ class Ledger:
         self.requested = False
         self.closed_at = self.hear = None
         self._closed.clear()
+        self._hung_up = None
 
     def witness(self, conn: int, peer: str) -> Observer:
         return Observer(self, conn, peer)
@@ -68,9 +70,26 @@ class Ledger:
         """Gets the evidence when the exchange (stream) of the expected run is closed in both directions."""
         return self._future(self.expected)
 
+    async def hangup(self) -> str:
+        """Wait for a FIN, RST or cut of a connection that carried the expected run; the evidence."""
+        return await asyncio.shield(self._hangup())
+
+    def _hangup(self) -> asyncio.Future[str]:
+        if self._hung_up is None:
+            self._hung_up = asyncio.get_running_loop().create_future()
+        return self._hung_up
+
+    def hung_up(self, evidence: str) -> None:
+        if not (future := self._hangup()).done():
+            future.set_result(evidence)
+
     def connections(self) -> int:
         """Connections of this lane that are open now."""
         return len(self.open)
+
+    def unended(self) -> int:
+        """Those of them on which the client's end, FIN or RST, has not passed."""
+        return sum(not observer.left for observer in self.open.values())
 
     def conns(self, run: int, lane: str) -> set[int]:
         """The numbers of the open connections that belong to this run and lane now: whom a cut is to reach."""
@@ -135,6 +154,7 @@ class Observer:
         self._talk = ledger.conversation()
         self._tag = ledger.expected
         self._streams: dict[int, Tag] = {}
+        self._carried = {self._tag}
         self._pid = 0
         self.left = False
         """Its client has hung up."""
@@ -148,10 +168,11 @@ class Observer:
     def hung_up(self, direction: Direction, how: str, stamp: Stamp) -> None:
         for tag in self._parties():
             self._emit(FrameSeen, tag, stamp, direction=direction, proto="tcp", name=how, stamp=stamp.quality)
-        self._ledger.closed(self._tag, f"{direction} {how}", stamp)
+            self._ledger.closed(tag, f"{direction} {how}", stamp)
         if direction == TO_SERVER:
             self.left = True
             self._ledger.changed()
+        self._over(f"{direction} {how}")
 
     def belongs_to(self, tag: Tag) -> bool:
         """Whether the connection is of this run and lane now."""
@@ -169,11 +190,17 @@ class Observer:
 
     def cut(self, how: str) -> None:
         """The tap itself closes the connection."""
-        self._ledger.closed(self._tag, f"cut with {how} by the tap", self._ledger.sink.clock.now())
+        evidence = f"cut with {how} by the tap"
+        self._ledger.closed(self._tag, evidence, self._ledger.sink.clock.now())
+        self._over(evidence)
+
+    def _over(self, evidence: str) -> None:
+        if self._ledger.expected in self._carried:
+            self._ledger.hung_up(evidence)
 
     def _parties(self) -> list[Tag]:
-        """Whom the end of the connection concerns."""
-        return [self._tag]
+        """Whom the end of the connection concerns: everybody who has a stream on it, and whoever spoke last."""
+        return list(dict.fromkeys((*self._streams.values(), self._tag)))
 
     def closed(self, detail: str) -> None:
         del self._ledger.open[self._conn]
@@ -228,6 +255,7 @@ class Observer:
     def _learn(self, seen: Seen) -> None:
         if seen.tag is not None:
             self._tag = seen.tag
+            self._carried.add(seen.tag)
             self._ledger.requested |= seen.tag == self._ledger.expected
             if seen.stream:
                 self._streams[seen.stream] = seen.tag

@@ -1,0 +1,181 @@
+"""The other requests of a lane's client: those that keep it busy, share its connection, or ask how it is afterwards.
+
+They go with the lane's name and their role, so that server and tap tell them from the call that is measured. Each is a
+span of the client's layer under its role, and its evidence says how it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
+
+from probes.catalogue import OTHERS
+from probes.clock import Stamp
+from probes.events import LanePlan
+from probes.lanes.base import Bench
+from probes.lanes.http.client import Client
+from probes.lanes.http.library import Library
+from probes.schema import LANE_HEADER, RUN_HEADER
+from probes.span import Span
+
+HOLDER, SIBLING, ABANDONED, FOLLOW_UP = OTHERS
+
+_FOLLOW_UP_TIMEOUT = 1.0
+_SIBLING_CHUNKS = 100
+
+
+class Host(Protocol):
+    """The lane, as its company needs it."""
+
+    bench: Bench
+    run: int
+    plan: LanePlan
+
+    @property
+    def client(self) -> Client: ...
+
+    @property
+    def library(self) -> Library: ...
+
+    def url(self, path: str, host: str = "") -> str: ...
+
+
+class Company:
+    """Starts such requests, and knows which of them still use the client."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._release = asyncio.Event()
+        self._then: Callable[[], None] | None = None
+
+    def live(self) -> int:
+        """How many of them are under way."""
+        return sum(not task.done() for task in self._tasks)
+
+    # Before the call ------------------------------------------------------------------------------------
+
+    async def hold(self, host: str) -> None:
+        """Take the pool's only connection, which is then no connection of the call's."""
+        who = self._host
+        who.bench.ledger.expect(who.run, f"{who.plan.lane} {HOLDER}")
+        await self._begin(HOLDER, f"/stream?interval={self._host.plan.interval}", host)
+        who.bench.ledger.expect(who.run, who.plan.lane)
+
+    def release(self, then: Callable[[], None] | None = None) -> None:
+        """Let the holder go, by closing its response in the middle; ``then`` is called in the same turn."""
+        self._then = then
+        self._release.set()
+
+    async def accompany(self) -> None:
+        """A request beside the call, without timeouts of its own: one that streams, or that waits for
+        ``sibling_delay`` seconds."""
+        delay = float(self._host.plan.options.get("sibling_delay", 0))
+        silent, streams = f"/slow-headers?delay={delay}", f"/stream?chunks={_SIBLING_CHUNKS}&interval=0.02"
+        await self._begin(SIBLING, silent if delay else streams, silent=bool(delay))
+
+    async def abandon(self, count: int) -> None:
+        """Send ``count`` requests and cancel each of them while it waits for its response."""
+        for _ in range(count):
+            sent = asyncio.Event()
+            task = self._start(ABANDONED, "/slow-headers?delay=60", sent=sent)
+            await sent.wait()
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _begin(self, role: str, path: str, host: str = "", *, silent: bool = False) -> None:
+        """Returns when the first chunk of its response is there, or, of a silent one, when it is sent."""
+        begun = asyncio.Event()
+        task = self._start(role, path, host=host, **{"sent" if silent else "begun": begun})
+        waiting = self._host.bench.tasks.start(begun.wait(), name=f"{role} begins")
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+
+    # After the call -------------------------------------------------------------------------------------
+
+    async def follow_up(self) -> None:
+        """As many small requests as the plan wants, one after the other, each with a timeout of its own."""
+        plan = self._host.plan
+        seconds = float(plan.options.get("follow_up_timeout", 0)) or _FOLLOW_UP_TIMEOUT
+        timeout = self._host.library.httpx.Timeout(seconds)
+        for _ in range(int(plan.options.get("follow_up", 0))):
+            await asyncio.wait({self._start(FOLLOW_UP, "/stream?chunks=1&interval=0", timeout=timeout)})
+
+    async def dismiss(self) -> None:
+        """Cancel what still goes on, once each."""
+        tasks = [task for task in self._tasks if not task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._tasks.clear()
+
+    # One of them ----------------------------------------------------------------------------------------
+
+    def _start(self, role: str, path: str, **how: Any) -> asyncio.Task[None]:
+        task = self._host.bench.tasks.start(self._ask(role, path, **how), name=f"{role} of {self._host.plan.lane}")
+        self._tasks.add(task)
+        return task
+
+    async def _ask(
+        self,
+        role: str,
+        path: str,
+        *,
+        host: str = "",
+        begun: asyncio.Event | None = None,
+        sent: asyncio.Event | None = None,
+        timeout: Any = None,
+    ) -> None:
+        who, now = self._host, self._host.bench.sink.clock.now
+        span = Span(who.bench.sink, run=who.run, lane=who.plan.lane, layer="client", name=role, evidence=f"GET {path}")
+        since = now()
+        try:
+            stream = who.client.http.stream(
+                "GET",
+                who.url(path, host),
+                headers={RUN_HEADER: str(who.run), LANE_HEADER: f"{who.plan.lane} {role}"},
+                timeout=timeout,
+                extensions={"trace": _when_sent(sent)} if sent else {},
+            )
+            async with stream as response:
+                size = await self._read(response.aiter_raw(), begun)
+            self._let_go()
+            span.completed(f"{response.status_code}, {size} bytes after {_ms(since, now())}")
+        except asyncio.CancelledError as error:
+            span.cancelled(error, f"after {_ms(since, now())}")
+            raise
+        except Exception as error:  # noqa: BLE001 - how it fails is what it is for
+            words = str(error).strip().partition("\n")[0][:120]
+            span.failed(error, f"{words} after {_ms(since, now())}".strip())
+        finally:
+            span.cleaned_up()
+
+    async def _read(self, chunks: AsyncIterator[bytes], begun: asyncio.Event | None) -> int:
+        size = 0
+        async for chunk in chunks:
+            size += len(chunk)
+            if begun is not None:
+                begun.set()
+            if self._release.is_set():
+                break
+        return size
+
+    def _let_go(self) -> None:
+        if self._release.is_set() and self._then is not None:
+            then, self._then = self._then, None
+            then()
+
+
+def _when_sent(sent: asyncio.Event) -> Callable[[str, Any], Any]:
+    async def trace(name: str, info: Any) -> None:
+        del info
+        if name.endswith("receive_response_headers.started"):
+            sent.set()
+
+    return trace
+
+
+def _ms(since: Stamp, until: Stamp) -> str:
+    return f"{(until.t - since.t) / 1e6:.0f} ms"
