@@ -297,7 +297,7 @@ def _closed(lane: LaneState, event: ev.ConnectionClosed) -> LaneState:
 
 
 def _bytes(lane: LaneState, event: ev.BytesSeen) -> LaneState:
-    if fold_postgres.is_housekeeping(lane):
+    if fold_postgres.is_housekeeping(lane, event):
         return lane
     if lane.layer("wire").started is None:
         lane = _with(lane, "wire", started=event.t)

@@ -39,14 +39,17 @@ def _preparing(lane: LaneState) -> bool:
     return not lane.guest and (lane.layer("caller").started is None or lane.plan.phase == "pool acquire")
 
 
-def is_housekeeping(lane: LaneState) -> bool:
-    """Whether rows that pass now are none of the call's: it has not begun, or is over."""
-    return lane.plan.protocol == "postgres" and lane.server.state in (State.IDLE, *TERMINAL)
+def is_housekeeping(lane: LaneState, event: ev.BytesSeen) -> bool:
+    """Whether these rows are none of the call's: it has not begun, is over, or has another connection."""
+    if lane.plan.protocol != "postgres":
+        return False
+    return lane.server.state in (State.IDLE, *TERMINAL) or event.conn != lane.call_conn
 
 
 def takes_back(lane: LaneState, event: ev.FrameSeen) -> bool:
     """A command that ends what the call has open: a cancel that met no statement stops nothing else."""
-    return event.detail in _TAKES_BACK and lane.server.state not in (State.IDLE, *TERMINAL)
+    goes_on = lane.server.state not in (State.IDLE, *TERMINAL)
+    return goes_on and event.conn == lane.call_conn and event.detail in _TAKES_BACK
 
 
 def frame(lane: LaneState, event: ev.FrameSeen) -> LaneState:
@@ -57,7 +60,7 @@ def frame(lane: LaneState, event: ev.FrameSeen) -> LaneState:
         return _request(lane, event)
     if event.name == "FIN":
         return _hung_up(lane, event)
-    if lane.server.state is State.IDLE:
+    if event.conn != lane.call_conn:
         return lane
     if event.name == "ErrorResponse":
         return _error(lane, event)
@@ -71,9 +74,10 @@ def _request(lane: LaneState, event: ev.FrameSeen) -> LaneState:
         # A transaction is opened for the statement that is to come, and is not it.
         return lane
     if event.name == "StartupMessage" and lane.plan.phase == "startup":
-        return with_row(lane, "server", started=event.t)
+        return with_row(replace(lane, call_conn=event.conn), "server", started=event.t)
     if event.name in ("Execute", "Query") and lane.server.state is State.IDLE:
-        return server_step(with_row(lane, "server", started=event.t), Input.OPEN, event, evidence=event.name)
+        lane = with_row(replace(lane, call_conn=event.conn), "server", started=event.t)
+        return server_step(lane, Input.OPEN, event, evidence=event.name)
     if event.name in ("CancelRequest", "CopyFail") and lane.server.state not in TERMINAL:
         return server_step(lane, Input.CANCEL, event, evidence=event.name)
     return lane
@@ -99,18 +103,18 @@ def _stopped(lane: LaneState, event: ev.FrameSeen, evidence: str, *, failed: boo
 def _complete(lane: LaneState, event: ev.FrameSeen) -> LaneState:
     if takes_back(lane, event):
         return _stopped(lane, event, f"CommandComplete {event.detail}")
-    if event.detail == "LISTEN":
-        # The command is complete, the listening has only begun.
-        return lane
     return replace(lane, completed=event.detail)
 
 
 def _ready(lane: LaneState, event: ev.FrameSeen) -> LaneState:
-    """What the backend said before counts from here: executemany has many CommandCompletes, and one of these."""
+    """What the backend said before counts from here: executemany has many CommandCompletes, and one of these. Outside
+    of a transaction nothing stays open behind it either: a portal that was suspended is gone."""
     completed, lane = lane.completed, replace(lane, completed="")
-    if completed and lane.server.state not in TERMINAL:
+    # LISTEN is complete at once, and what it is for has only begun.
+    over = (completed or event.code == "idle") and lane.plan.phase != "LISTEN"
+    if over and lane.server.state not in TERMINAL:
         lane = with_row(lane, "server", ended=event.t, outcome="completed")
-        return server_step(lane, Input.END, event, evidence=completed)
+        return server_step(lane, Input.END, event, evidence=completed or f"ReadyForQuery {event.code}")
     row = lane.layer("server")
     # A transaction that failed is held until it is rolled back.
     if "transaction" not in event.code and row.first(Moment.DONE) and not row.first(Moment.CLEANUP):
@@ -121,7 +125,7 @@ def _ready(lane: LaneState, event: ev.FrameSeen) -> LaneState:
 def _hung_up(lane: LaneState, event: ev.FrameSeen) -> LaneState:
     """After 57P01 the backend has nothing more to say: its end of the connection is its own end."""
     row = lane.layer("server")
-    if event.conn in lane.side_conns or row.first(Moment.DONE) is None or row.first(Moment.CLEANUP) is not None:
+    if event.conn != lane.call_conn or row.first(Moment.DONE) is None or row.first(Moment.CLEANUP) is not None:
         return lane
     return mark(lane, "server", Moment.CLEANUP, event, "FIN")
 

@@ -137,6 +137,8 @@ class LaneState(Struct, frozen=True, gc=False):
     """Connections that carried nothing but a CancelRequest."""
     backend: tuple[tuple[int, str, str, int], ...] = ()
     """PostgreSQL: (t, state, wait, err) of the backend, each change once."""
+    call_conn: int = 0
+    """PostgreSQL: the connection that carries the call; 0 before it begins."""
     completed: str = ""
     """PostgreSQL: the command that the backend called complete since it was last ready."""
     faults: tuple[FaultState, ...] = ()

@@ -6,8 +6,9 @@ call is in its phase. On the lab's loop, because what asyncpg does on a closed c
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -100,13 +101,18 @@ class PgLanes:
     def __init__(self, address: PgAddress) -> None:
         self.events: list[Event] = []
         self.errors: list[tuple[str, BaseException]] = []
-        self.sink = Sink("lab", lambda event, _line: self.events.append(event))
+        self._news = asyncio.Event()
+        self.sink = Sink("lab", self._take)
         self.tasks = TaskKeeper(lambda name, error: self.errors.append((name, error)))
         self.address = address
         self._login = Login(address.host, address.port, address.user, address.password, address.database)
         self.backends = Backends(self._login, self.sink.clock, self.tasks)
         self.benches: dict[str, Bench] = {}
         self._runs = 0
+
+    def _take(self, event: Event, _line: bytes) -> None:
+        self.events.append(event)
+        self._news.set()
 
     def lane(self, run: int, plan: LanePlan) -> Lane:
         if plan.lane not in self.benches:
@@ -117,8 +123,11 @@ class PgLanes:
         bench.ledger.expect(run, plan.lane)
         return PostgresSession(bench, self._login, self.backends).lane(run, plan)
 
-    async def cancelled(self, *plans: LanePlan, settle: float = 2.0, limit: float = 20.0) -> Ran:
-        """A whole run: all lanes in their phase, then the key. Timers are left to themselves."""
+    async def cancelled(
+        self, *plans: LanePlan, settle: float = 2.0, limit: float = 20.0, once: Callable[[Event], bool] = bool
+    ) -> Ran:
+        """A whole run: all lanes in their phase, ``once`` of some event of it true, then the key. Timers are left to
+        themselves."""
         self._runs += 1
         run = self._runs
         lanes = [self.lane(run, plan) for plan in plans]
@@ -127,6 +136,9 @@ class PgLanes:
         running = self.tasks.start(runner.run(), name=f"run {run}")
         for lane in lanes:
             await lane.ready.wait()
+        while not any(once(event) for event in self.events if event.run == run):
+            self._news.clear()
+            await self._news.wait()
         for lane in lanes:
             if lane.plan.cause not in TIMERS:
                 runner.cancel("key", lane=lane.plan.lane)

@@ -9,6 +9,7 @@ from typing import Any
 from probes.lanes.postgres.backends import Sight
 from probes.lanes.postgres.pooled import PooledLane
 from probes.lanes.postgres.table import SCHEMA, TABLE
+from probes.lanes.postgres.writing import Writing
 
 
 class CopyOut(PooledLane):
@@ -24,16 +25,12 @@ class CopyOut(PooledLane):
             self.armed(f"line {self._read} read")
 
 
-class CopyIn(PooledLane):
+class CopyIn(Writing):
     """``COPY in``: copy_to_table from a source that gives a line each ``interval``."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._given = 0
-
-    async def prepare(self) -> None:
-        await self.backends.make_table()
-        await super().prepare()
 
     async def use(self, connection: Any) -> None:
         async with self.calling():

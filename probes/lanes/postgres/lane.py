@@ -114,9 +114,14 @@ class PostgresLane(Lane):
             with contextlib.suppress(*FAILURES):
                 self._locks = await self.backends.locks(self.pid)
         if state in _AT_REST:
+            with contextlib.suppress(*FAILURES):
+                await self.at_rest()
             self._at_rest.set()
             if self.watch is not None:
                 self.watch.stop()
+
+    async def at_rest(self) -> None:
+        """The backend is at rest: look at what it has left behind. Raises what asyncpg raises."""
 
     def _news(self, sight: Sight) -> bool:
         """At work, a wait for the client says how it will hear of a cancel; other waits come and go with each row."""

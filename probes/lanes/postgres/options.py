@@ -15,6 +15,7 @@ class Options:
     of the plan's chunks. ``fetch``: rows that stream are read one by one from a ``cursor``, or ``all`` at once; empty
     for what the cause needs. ``check_interval``: client_connection_check_interval of the session in ms, 0 is off.
     ``acquire_timeout``: seconds of ``acquire(timeout=)``, which bounds the release too; 0 is none.
+    ``next_statement``: another one on the same pool, once the call has ended.
     """
 
     pool_size: int = 2
@@ -22,6 +23,7 @@ class Options:
     fetch: str = ""
     check_interval: float = 0.0
     acquire_timeout: float = 0.0
+    next_statement: bool = False
 
     @classmethod
     def of(cls, plan: LanePlan) -> Options:

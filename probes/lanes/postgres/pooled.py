@@ -18,6 +18,9 @@ from probes.lanes.postgres.lane import PostgresLane
 from probes.lanes.postgres.login import CONNECT_TIMEOUT
 
 _CLOSE_TIMEOUT = 1.0
+_LOOK = 0.004
+_NEXT = "next statement"
+_NEXT_LASTS = 0.2
 
 
 class PooledLane(PostgresLane):
@@ -88,10 +91,32 @@ class PooledLane(PostgresLane):
 
     async def released(self) -> str | None:
         await self.slot_back.wait()
-        if self.pool is None or self._taken():
+        if self.pool is None:
             return None
+        # The call may be over while its slot is not back: a second cancel ends the waiting and not the release.
+        while self._taken():  # noqa: ASYNC110 - asyncpg tells nobody
+            await asyncio.sleep(_LOOK)
         size, kept = self.pool.get_max_size(), self.pool.get_size()
         return f"pool slot back, {size} of {size} free; connection {'kept' if kept == size else 'closed'}"
+
+    async def settled(self) -> None:
+        if self.options.next_statement:
+            await self._next_statement()
+        await super().settled()
+
+    async def _next_statement(self) -> None:
+        """Use the pool once more, as whoever shares it will. It lasts a while: long enough to be hit."""
+        assert self.pool is not None
+        span = self._span("client", _NEXT)
+        try:
+            await self.pool.fetchval("SELECT pg_sleep($1)", _NEXT_LASTS)
+        except asyncio.CancelledError as error:
+            span.cancelled(error, "it never came to an end")
+            raise
+        except Exception as error:  # noqa: BLE001 - what the library leaves behind may raise anything
+            span.failed(error, self.words(error))
+        else:
+            span.completed("SELECT pg_sleep was answered")
 
     def _taken(self) -> int:
         # get_idle_size leaves out slots whose connection was closed. A slot is free when it stands in the queue from

@@ -8,11 +8,11 @@ from typing import Any
 
 from probes.events import Event, FrameSeen
 from probes.lanes.postgres.backends import GONE, Sight
-from probes.lanes.postgres.pooled import PooledLane
 from probes.lanes.postgres.table import ROWS
+from probes.lanes.postgres.writing import Writing
 
 
-class Statement(PooledLane):
+class Statement(Writing):
     """``statement executing``: proven by pg_stat_activity, because BindComplete proves nothing: the server may hold
     it back, and sends it before it executes."""
 
@@ -33,10 +33,9 @@ class Statement(PooledLane):
         if isinstance(event, FrameSeen) and event.name == "Execute" and self._sent is None:
             self._sent = event.t
 
-    async def prepare(self) -> None:
-        if self.options.statement != "sleep":
-            await self.backends.make_table()
-        await super().prepare()
+    @property
+    def writes(self) -> bool:
+        return self.options.statement != "sleep"
 
     async def use(self, connection: Any) -> None:
         async with self.calling():

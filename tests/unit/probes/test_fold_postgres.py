@@ -12,7 +12,7 @@ from probes.state import LaneState, Moment
 from probes.verdict import CLEAN, ZOMBIE, offset, verdict, zombie
 from tests.kit.story import ZERO, Story, plan
 
-SERVER_SAYS = ("CommandComplete", "ErrorResponse", "ReadyForQuery", "BindComplete")
+SERVER_SAYS = ("CommandComplete", "ErrorResponse", "ReadyForQuery", "BindComplete", "PortalSuspended")
 
 
 def begun(phase: str = "statement executing") -> Story:
@@ -194,3 +194,31 @@ def test_a_cut_is_the_taps_and_ends_the_wire() -> None:
     lane = lane_of(story)
     assert [mark.evidence for mark in lane.layer("wire").marks] == ["cut by the tap with RST"]
     assert lane.client.state is State.STREAMING, "it is told by its socket, and not before"
+
+
+def test_what_another_connection_of_the_pool_says_is_none_of_the_calls() -> None:
+    story = told(executing())
+    says(story, 100, "Terminate")
+    seen(story, 2000, "gone")
+    says(story, 3000, "Query", "SELECT 1", conn=3)
+    says(story, 3100, "CommandComplete", "UNLISTEN", conn=3)
+    says(story, 3200, "ReadyForQuery", code="idle", conn=3)
+    head = {"layer": "wire", "conn": 3, "direction": TO_CLIENT}
+    story(ev.BytesSeen, 3050, size=30, body=20, messages=1, **head)
+    lane = lane_of(story)
+    assert at(lane, "server", Moment.DONE) is None
+    assert (lane.server.state, lane.chunks.on_wire, lane.late_bytes) == (State.STREAMING, 0, 0)
+
+
+def test_a_portal_that_is_suspended_outside_of_a_transaction_is_over() -> None:
+    """fetchval asks for one row: where it is the only one, that is all that the server says of the end."""
+    story = told(executing())
+    says(story, 1000, "PortalSuspended")
+    says(story, 1010, "ReadyForQuery", code="idle")
+    says(story, 5000, "CancelRequest", conn=2)
+    lane = lane_of(story)
+    assert lane.server.state is State.COMPLETED
+    story = told(executing("cursor"))
+    says(story, 1000, "PortalSuspended")
+    says(story, 1010, "ReadyForQuery", code="in transaction")
+    assert lane_of(story).server.state is State.STREAMING
