@@ -21,7 +21,7 @@ from app.results import results
 from probes.codec import CodecError, decode
 from probes.events import ChildDied, Event, PhaseReached, RunStarted
 from probes.record import read
-from tests.kit.lab_kit import LIMIT, Lab, Ran, gone, lane, own_home, processes_of, running
+from tests.kit.lab_kit import LIMIT, WATCHED, Lab, gone, lane, own_home, processes_of, running
 from tests.kit.pg_kit import segment_of, segments
 from tests.kit.terminal import Terminal
 
@@ -65,8 +65,9 @@ def home(directory: Path) -> Iterator[Path]:
     gone(directory)
 
 
-def settled(ran: Ran) -> None:
-    """It went as a run goes in a lab that nobody has touched."""
+async def settles(lab: Lab) -> None:
+    """A run goes as it does in a lab that nobody has touched."""
+    ran = await lab.cancelled(*FOUR, settle=WATCHED)
     assert ran.state.outcome == "settled"
     assert ran.told() == dict.fromkeys(LANES, 1)
     verdicts = {name: ran.printed(name)["verdict"] for name in LANES}
@@ -85,7 +86,7 @@ async def mid_run(lab: Lab) -> int:
 async def goes_on(lab: Lab, died: int) -> None:
     """Another run settles."""
     await lab.ready(after=died)
-    settled(await lab.cancelled(*FOUR, settle=0.1))
+    await settles(lab)
 
 
 @pytest.mark.parametrize("victim", DIED)
@@ -130,7 +131,7 @@ async def test_a_part_is_killed_while_no_run_is_open(home: Path, victim: str) ->
         os.kill(lab.pid(victim), signal.SIGKILL)
         (died,) = await lab.until(lambda: lab.of(ChildDied))
         # Asked for at once: it waits until everything is there again.
-        settled(await lab.cancelled(*FOUR, settle=0.1))
+        await settles(lab)
         assert lab.pid(victim) != died.pid
 
 
@@ -154,7 +155,7 @@ SCENARIO = """
 title = "Held"
 summary = "All lanes are held in their phase until somebody comes."
 hold = "{hold}"
-settle = "100ms"
+settle = "1s"
 lanes = [
     {{ protocol = "grpc", phase = "mid-stream" }},
     {{ protocol = "http/1.1", phase = "response body" }},

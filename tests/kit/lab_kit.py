@@ -54,6 +54,9 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 LIMIT = 20.0
 """Seconds for whatever must happen in the end, on a machine that is busy with other things."""
+PATIENT, WATCHED = 15.0, 1.0
+"""Seconds to settle. A run ends when it has settled, so that patience costs nothing where every lane comes to its end.
+One with a lane that is never told takes all of it, and the others have to be told within it."""
 _UPKEEP = frozenset({"WINDOW_UPDATE", "PING", "SETTINGS"})
 HOME = "XDG_CACHE_HOME"
 """Leads every process of a test to a cache that no other test has, and so tells whose process it is."""
@@ -62,6 +65,11 @@ HOME = "XDG_CACHE_HOME"
 def lane(protocol: str, phase: str, **fields: Any) -> LanePlan:
     """A lane's plan, checked and completed as that of a scenario's file. Times are texts with their unit."""
     return LaneSpec(protocol=protocol, phase=phase, **fields).to_plan()  # type: ignore[arg-type]
+
+
+def settle(*plans: LanePlan) -> float:
+    """Seconds that are enough for these lanes on a busy machine."""
+    return WATCHED if any(plan.protocol == "http/2" for plan in plans) else PATIENT
 
 
 @dataclass(frozen=True)

@@ -21,14 +21,11 @@ from probes.events import (
 from probes.machine import State
 from probes.state import LaneState, Mark, Moment
 from probes.verdict import CLEAN, NOT_CANCELLED, PHASE_MISSED, ZOMBIE, seen, verdict
-from tests.kit.lab_kit import Lab, Ran, lane
+from tests.kit.lab_kit import PATIENT, WATCHED, Lab, Ran, lane, settle
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SLOT_BACK = "pool slot back, 2 of 2 free; connection kept"
-SETTLE = 0.4
-"""How long an HTTP/2 handler is watched that is never told."""
-
 GRPC = lane("grpc", "mid-stream", interval="10ms")
 HTTP1 = [
     lane("http/1.1", "response body", interval="10ms"),
@@ -201,7 +198,7 @@ def check(ran: Ran, plan: LanePlan) -> None:
 
 @pytest.mark.parametrize("plan", ALL, ids=named)
 async def test_one_lane(lab: Lab, plan: LanePlan) -> None:
-    ran = await lab.cancelled(plan, settle=SETTLE)
+    ran = await lab.cancelled(plan, settle=0.4 if plan.protocol == "http/2" else PATIENT)
     assert ran.state.outcome == "settled"
     assert ran.triggers() == [("", "key")]
     check(ran, plan)
@@ -213,7 +210,7 @@ async def test_a_cursor_that_is_never_executing_for_long(lab: Lab) -> None:
 
 
 async def test_all_four_at_once(lab: Lab) -> None:
-    ran = await lab.cancelled(*FOUR, settle=SETTLE)
+    ran = await lab.cancelled(*FOUR, settle=WATCHED)
     assert ran.told() == {plan.lane: 1 for plan in FOUR}
     for plan in FOUR:
         check(ran, plan)
@@ -232,7 +229,7 @@ async def test_run_after_run_nothing_is_left(lab: Lab) -> None:
 
 @pytest.mark.parametrize("first", FOUR, ids=named)
 async def test_one_lane_of_four_and_then_the_rest(lab: Lab, first: LanePlan) -> None:
-    run = lab.fire(*FOUR, settle=SETTLE)
+    run = lab.fire(*FOUR, settle=WATCHED)
     await lab.armed(run)
     lab.cancel(first.lane)
     await lab.over(run, first.lane)
@@ -250,7 +247,7 @@ async def test_one_lane_of_four_and_then_the_rest(lab: Lab, first: LanePlan) -> 
 
 
 async def test_cancelled_again_and_again(lab: Lab) -> None:
-    run = lab.fire(*FOUR, settle=SETTLE)
+    run = lab.fire(*FOUR, settle=WATCHED)
     await lab.armed(run)
     for name in ("", "grpc", "", "http/2", "postgres", "nobody"):
         lab.cancel(name)
@@ -266,7 +263,7 @@ async def test_cancelled_again_and_again(lab: Lab) -> None:
 @pytest.mark.parametrize("plan", ALL, ids=named)
 async def test_cancelled_as_soon_as_it_is_fired(lab: Lab, plan: LanePlan) -> None:
     """The key comes at some moment on the way to the phase, mostly before the call: it is told all the same, once."""
-    run = lab.fire(plan, settle=SETTLE)
+    run = lab.fire(plan, settle=settle(plan))
     lab.cancel()
     ran = await lab.ended(run)
     assert ran.state.outcome == "settled"
@@ -286,7 +283,7 @@ async def test_cancelled_as_soon_as_it_is_fired(lab: Lab, plan: LanePlan) -> Non
 async def test_cancelled_while_the_others_are_not_there_yet(lab: Lab, plan: LanePlan) -> None:
     """One lane is cancelled in its phase, before another has come to its own."""
     late = lane("grpc", "mid-stream", delay="300ms", interval="10ms")
-    run = lab.fire(plan, late, settle=SETTLE)
+    run = lab.fire(plan, late, settle=settle(plan, late))
     await lab.in_phase(run, plan.lane)
     lab.cancel(plan.lane)
     await lab.over(run, plan.lane)
@@ -308,7 +305,7 @@ SHORT = [
 @pytest.mark.parametrize("plan", SHORT, ids=named)
 async def test_a_lane_that_has_ended_is_not_cancelled(lab: Lab, plan: LanePlan) -> None:
     other = HTTP1[1] if plan.protocol != "http/1.1" else GRPC
-    run = lab.fire(plan, other, settle=SETTLE)
+    run = lab.fire(plan, other, settle=settle(plan, other))
     await lab.over(run, plan.lane)
     await lab.in_phase(run, other.lane)
     lab.cancel(plan.lane)
