@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 _HEAD = ("lane", "layer", "Done", "I/O interrupt", "cleanup", "evidence")
 _LAYERS = ("caller", "client", "wire", "server", "resource")
+_CHUNKS = ("accepted", "on_wire", "read")
 _COLOURS = {"clean": "32", "zombie": "35", "claimed, not seen": "33", "too late": "36"}
 """ANSI colours of the verdicts; any other is red."""
 
@@ -73,11 +74,11 @@ def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
 
 def _summary(lane: Mapping[str, Any], colour: bool) -> str:
     chunks, machine, zombie = lane["chunks"], lane["machine"], lane["zombie"]
-    accepted, on_wire = ("?" if chunks[name] is None else chunks[name] for name in ("accepted", "on_wire"))
+    accepted, on_wire, read = ("?" if chunks[name] is None else chunks[name] for name in _CHUNKS)
     parts = [
         _verdict(lane["verdict"], colour),
         f"client {machine['client']}, server {machine['server']}",
-        f"chunks {accepted} accepted, {on_wire} on the wire, {chunks['read']} read",
+        f"chunks {accepted} accepted, {on_wire} on the wire, {read} read",
     ]
     if zombie["ms"]:
         parts.append(f"zombie {zombie['ms']:g} ms, {zombie['bytes']} bytes")

@@ -257,7 +257,7 @@ _COVERED_BY: dict[str, tuple[str, ...]] = {
 _COVERED_BY_HTTP2 = {**_COVERED_BY, "read timeout": ("request body", "response headers", "response body")}
 """A request's body that waits for the peer's window waits in a read (RFC 9113, 5.2; httpcore 1.0, measured)."""
 
-_UPLOADS = ("request body",)
+_UPLOADS = ("request body", "COPY in")
 
 
 def uploads(plan: LanePlan) -> bool:

@@ -108,8 +108,8 @@ def _run_started(state: RunState, event: ev.RunStarted) -> RunState:
 
 
 def _lane(plan: ev.LanePlan) -> LaneState:
-    # TLS hides where a chunk ends: what is on the wire nobody can count.
-    return LaneState(plan, chunks=Chunks(on_wire=None)) if plan.tls else LaneState(plan)
+    # TLS hides where a chunk ends: what is on the wire nobody can count. Nor can what a backend takes of a COPY.
+    return LaneState(plan, chunks=Chunks(on_wire=None if plan.tls else 0, read=None if plan.phase == "COPY in" else 0))
 
 
 def _trigger(state: RunState, event: ev.Trigger) -> RunState:
@@ -310,7 +310,7 @@ def _bytes(lane: LaneState, event: ev.BytesSeen) -> LaneState:
         late_bytes=lane.late_bytes + late,
         chunks=_on_wire(lane, event),
     )
-    if lane.plan.protocol != "postgres" or not event.messages:
+    if lane.plan.protocol != "postgres" or not event.messages or not fold_postgres.takes_chunks(lane):
         return lane
     return _server(lane, Input.CHUNK, event, event.messages)
 

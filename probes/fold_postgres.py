@@ -43,7 +43,15 @@ def is_housekeeping(lane: LaneState, event: ev.BytesSeen) -> bool:
     """Whether these rows are none of the call's: it has not begun, is over, or has another connection."""
     if lane.plan.protocol != "postgres":
         return False
-    return lane.server.state in (State.IDLE, *TERMINAL) or event.conn != lane.call_conn
+    if event.conn != lane.call_conn:
+        return True
+    # What goes to the server is the COPY's alone, and asyncpg sends on when the server has long said no.
+    return event.direction != TO_SERVER and lane.server.state in (State.IDLE, *TERMINAL)
+
+
+def takes_chunks(lane: LaneState) -> bool:
+    """A COPY that was told and is not through: what still comes is thrown away, and counted as late."""
+    return lane.server.state not in (State.COMPLETED, State.FAILED)
 
 
 def takes_back(lane: LaneState, event: ev.FrameSeen) -> bool:
@@ -112,7 +120,7 @@ def _ready(lane: LaneState, event: ev.FrameSeen) -> LaneState:
     completed, lane = lane.completed, replace(lane, completed="")
     # LISTEN is complete at once, and what it is for has only begun.
     over = (completed or event.code == "idle") and lane.plan.phase != "LISTEN"
-    if over and lane.server.state not in TERMINAL:
+    if over and lane.server.state not in (State.IDLE, *TERMINAL):
         lane = with_row(lane, "server", ended=event.t, outcome="completed")
         return server_step(lane, Input.END, event, evidence=completed or f"ReadyForQuery {event.code}")
     row = lane.layer("server")

@@ -69,7 +69,7 @@ class Chunks(Struct, frozen=True, gc=False):
 
     accepted: int | None = None
     on_wire: int | None = 0
-    read: int = 0
+    read: int | None = 0
 
 
 class Other(Struct, frozen=True, gc=False):

@@ -138,11 +138,15 @@ class Ran:
         if on_wire is None:
             # TLS: nobody can count.
             on_wire = read
-        assert read <= on_wire, (found.name, found.chunks)
+        assert read is None or on_wire is None or read <= on_wire, (found.name, found.chunks)
         if " died: " in self.state.detail:
             # What a killed process had accepted last it may not have said.
             return
-        assert accepted is None or on_wire <= accepted, (found.name, found.chunks, found.layer("server").marks)
+        assert accepted is None or on_wire is None or on_wire <= accepted, (
+            found.name,
+            found.chunks,
+            found.layer("server").marks,
+        )
 
     def _of_ended(self) -> list[SpanEnded]:
         return [event for event in self.events if isinstance(event, SpanEnded)]

@@ -91,8 +91,11 @@ class Ran:
         for lane in self.state.lanes:
             assert violations(lane) == 0, (lane.client.violations, lane.server.violations)
             assert not lane.lost
-            assert lane.chunks.accepted is None
-            assert lane.chunks.read <= lane.chunks.on_wire
+            accepted, on_wire, read = lane.chunks.accepted, lane.chunks.on_wire, lane.chunks.read
+            assert on_wire is not None
+            assert (accepted is None) == (read is not None), "of rows, or of a COPY, nobody knows the other end"
+            assert on_wire <= (accepted or on_wire)
+            assert (read or 0) <= on_wire
 
 
 class PgLanes:

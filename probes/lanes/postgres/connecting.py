@@ -98,11 +98,13 @@ class TcpConnect(Connecting):
 
 
 class Startup(Connecting):
-    """``startup``: the tap holds what the server answers to the StartupMessage, for the plan's delay."""
+    """``startup``: the tap holds what the server answers to the StartupMessage, for the plan's delay from then
+    on; without one to the end of the run."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._started = False
+        self._lift: asyncio.TimerHandle | None = None
         self._hung_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @property
@@ -112,7 +114,7 @@ class Startup(Connecting):
     async def prepare(self) -> None:
         if self.plan.cause == "pg_terminate_backend" and not self.backends.lists_starting:
             raise RuntimeError("only PostgreSQL 18 and newer list a backend whose client has not logged in")
-        self.bench.tap.inject(FaultPlan(kind="hold", direction=TO_CLIENT, seconds=self.plan.delay or None))
+        self.bench.tap.inject(FaultPlan(kind="hold", direction=TO_CLIENT))
 
     def wire(self, event: Event) -> None:
         super().wire(event)
@@ -121,6 +123,16 @@ class Startup(Connecting):
             self.bench.tasks.start(self._seek(event.conn), name=f"backend of {self.plan.lane}")
         if not self._hung_up.done() and (how := _hang_up(event)):
             self._hung_up.set_result(how)
+
+    def armed(self, evidence: str) -> None:
+        super().armed(evidence)
+        if self.plan.delay and self._lift is None:
+            self._lift = asyncio.get_running_loop().call_later(self.plan.delay, self.bench.tap.clear, "hold")
+
+    async def teardown(self) -> None:
+        if self._lift is not None:
+            self._lift.cancel()
+        await super().teardown()
 
     async def _seek(self, conn: int) -> None:
         """Find the backend behind the tap's own port."""

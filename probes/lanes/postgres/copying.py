@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+from probes.events import ChunkSent
 from probes.lanes.postgres.backends import Sight
 from probes.lanes.postgres.pooled import PooledLane
 from probes.lanes.postgres.table import SCHEMA, TABLE
@@ -41,9 +42,15 @@ class CopyIn(Writing):
     async def _lines(self) -> AsyncIterator[bytes]:
         line = f"{self.run}\t{self.plan.lane}\t{'x' * self.plan.size}\n".encode()
         for _ in range(self.plan.chunks):
+            self._hand_over(len(line))
             yield line
-            self._given += 1
             await asyncio.sleep(self.plan.interval)
+
+    def _hand_over(self, size: int) -> None:
+        self._given += 1
+        self.bench.sink.emit(
+            ChunkSent, run=self.run, lane=self.plan.lane, layer="client", n=1, size=size, total=self._given
+        )
 
     def reached(self, sight: Sight) -> str:
         if sight.state != "active" or self._given < self.plan.after:

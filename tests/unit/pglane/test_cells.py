@@ -164,7 +164,9 @@ def copy_in(ran: Ran, lane: LaneState, cause: str) -> None:
         assert ran.residue(cause) == {}
         return
     executing(ran, lane, cause)
-    assert (lane.chunks.on_wire, lane.chunks.read) == (0, 0)
+    assert lane.chunks.accepted
+    assert lane.chunks.on_wire
+    assert lane.chunks.read is None
     if cause in ("task.cancel", "asyncio.timeout"):
         assert "→ CopyFail" in ran.answers(cause)
     if cause in ("statement_timeout", "pg_cancel_backend"):
