@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from app import commands
 from app.actions import bindings
@@ -78,11 +79,18 @@ class LiveScreen(PlanningScreen):
         if number <= len(lanes):
             self._cancel(lanes[number - 1].name)
 
+    def _keep_still(self) -> None:
+        """No new frame for a while, and none that was painted already and waits to be composed."""
+        self._quiet_until = self._clock() + QUIET_NS
+        still = ExitStack()
+        still.enter_context(self.app.batch_update())
+        self.set_timer(QUIET_NS / 1e9, still.close)
+
     def _cancel(self, lane: str) -> None:
         # The command leaves before anything else happens, and then the screen keeps still for a while, so that
         # drawing does not disturb what is being measured.
         self.handle.send(commands.Cancel(lane=lane, cause="key", key_ns=self._key_ns()))
-        self._quiet_until = self._clock() + QUIET_NS
+        self._keep_still()
         self.changed()
 
     def action_addresses(self) -> None:

@@ -21,6 +21,7 @@ from app.headless import Headless, Watch
 from app.pump import LabProcess
 from app.results import results
 from app.scenario import find
+from app.screens.live import QUIET_NS
 from probes.events import Event, Signal
 from probes.record import read
 from tests.benchmarks.figures import heading, percentile, row, versus
@@ -47,12 +48,14 @@ Result = Mapping[str, Any]
 
 @dataclass
 class Taken:
-    """What a session of pairs gave. ``typed``: when each key was written to the terminal (ns)."""
+    """What a session of pairs gave. ``typed``: when each key was written to the terminal, ``frames``: when the end of
+    each frame was read (ns)."""
 
     screen: list[Result] = field(default_factory=list)
     headless: list[Result] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     typed: list[int] = field(default_factory=list)
+    frames: list[int] = field(default_factory=list)
 
 
 async def _in_console(terminal: Terminal, hold: float) -> int:
@@ -88,6 +91,7 @@ async def session(columns: int, rows: int, pairs: int, folder: Path) -> Taken:
                 await asyncio.sleep(_BREATH)
             terminal.press(b"q")
             await terminal.status()
+            taken.frames = terminal.frames
         finally:
             await lab.stop()
     taken.events = list(read(path).events)
@@ -155,6 +159,8 @@ def _print_keys(taken: Taken, size: str) -> None:
     print(heading(f"Key press to signal issued, UI at {size}"))
     print(row("from Textual's stamp of the key", read_ms, "ms", "budget: p95 <= 16"))
     print(row("from the byte written to the terminal", typed_ms, "ms", "budget: p95 <= 16"))
+    shaken = sum(any(typed < frame < typed + QUIET_NS for frame in taken.frames) for typed in taken.typed)
+    print(f"{'keys with a frame in the 40 ms after them':<44} {shaken:>9}   of {len(taken.typed)}")
     print(row("first to last lane, UI on", _fan_out(taken.screen), "µs", "budget: <= 100"))
     print(row("first to last lane, headless", _fan_out(taken.headless), "µs", "budget: <= 100"))
 
