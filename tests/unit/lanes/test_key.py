@@ -20,7 +20,7 @@ from probes.events import (
 )
 from probes.machine import State
 from probes.state import LaneState, Mark, Moment
-from probes.verdict import CLEAN, NOT_CANCELLED, PHASE_MISSED, ZOMBIE, seen, verdict
+from probes.verdict import CLEAN, LEAK, NOT_CANCELLED, PHASE_MISSED, ZOMBIE, seen, verdict
 from tests.kit.lab_kit import PATIENT, WATCHED, Lab, Ran, lane, settle
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -275,8 +275,10 @@ async def test_cancelled_as_soon_as_it_is_fired(lab: Lab, plan: LanePlan) -> Non
     if plan.protocol == "http/2" and [event for event in ran.of(SpanStarted, plan.lane) if event.layer == "server"]:
         assert found.residue == {"handlers": 1, "streams": 1}
         return
-    assert found.residue == {}
-    assert ran.printed(plan.lane)["verdict"] == (CLEAN if found.phase else PHASE_MISSED)
+    # At some turns of the loop httpcore loses the slot (test_http_defects): then that is said, and no more is left.
+    lost = plan.protocol.startswith("http/") and found.residue == {"pool slots": 1}
+    assert found.residue == {} or lost
+    assert ran.printed(plan.lane)["verdict"] == ((LEAK if lost else CLEAN) if found.phase else PHASE_MISSED)
 
 
 @pytest.mark.parametrize("plan", [HTTP1[1], HTTP2[1], EXECUTING], ids=named)
