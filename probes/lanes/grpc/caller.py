@@ -106,7 +106,7 @@ class GrpcCaller(Lane):
         finally:
             if self._arming is not None:
                 self._arming.cancel()
-            if self.plan.cause not in (ELSEWHERE, BREAK):
+            if self.plan.cause not in (ELSEWHERE, BREAK) and not self.chain.detaches:
                 # A no-op on a call that has ended; without it a task that was not suspended in grpc leaves it running.
                 call.cancel()
                 self._let_go()
@@ -128,7 +128,7 @@ class GrpcCaller(Lane):
         self.open_resource("HTTP/2 stream" if self._target is None else "channel connects")
         return method(
             *([request(plan)] if shape.sends else []),
-            timeout=self.timeout("deadline"),
+            timeout=self.chain.budget(self.timeout("deadline")),
             metadata=((RUN_HEADER, str(self.run)), (LANE_HEADER, plan.lane)),
             wait_for_ready=bool(plan.options.get("wait_for_ready")),
         )

@@ -6,13 +6,14 @@ RPC. So nothing here sleeps: the pace is the server's, by its pauses and by flow
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
 import grpc
 import grpc.aio
 
 from probes.events import LanePlan
+from probes.middleware import Chain
 from probes.schema import BIDI, CLIENT_STREAM, SERVER_STREAM, UNARY, SlowRequest
 
 FIRST_RESPONSE, MID_STREAM, LAST_CHUNK = "first response", "mid-stream", "after the last chunk"
@@ -22,6 +23,7 @@ class Side(Protocol):
     """The caller's lane, as its conversation sees it."""
 
     plan: LanePlan
+    chain: Chain
 
     @property
     def leaves(self) -> bool:
@@ -62,20 +64,37 @@ def request(plan: LanePlan, **fields: Any) -> Any:
 
 async def _unary(side: Side, call: Any) -> None:
     await side.at_server()
-    side.received(len((await call).data))
+    await _single(side, lambda: call)
+
+
+async def _single(side: Side, step: Callable[[], Awaitable[Any]]) -> None:
+    """Await the one response of ``step`` through the links. An answer of a link's own is none that came."""
+    response = await side.chain.around(step, lambda: None)
+    if response is not None:
+        side.received(len(response.data))
 
 
 async def _server_stream(side: Side, call: Any) -> None:
     await side.at_server()
     if side.plan.cause == "break":
         await _left_loop(side, call)
-        return
-    read = 0
+    else:
+        await _read(side, _chunks(call))
+
+
+async def _chunks(call: Any) -> AsyncIterator[Any]:
     while (chunk := await call.read()) is not grpc.aio.EOF:
+        yield chunk
+    await _check_status(call)
+
+
+async def _read(side: Side, chunks: AsyncIterator[Any]) -> None:
+    """Take ``chunks`` through the links that stand between caller and client."""
+    read = 0
+    async for chunk in side.chain.stream(chunks):
         side.received(len(chunk.data))
         read += 1
         await _chunk_done(side, read, "read")
-    await _check_status(call)
 
 
 async def _left_loop(side: Side, call: Any) -> None:
@@ -89,6 +108,10 @@ async def _left_loop(side: Side, call: Any) -> None:
 
 
 async def _client_stream(side: Side, call: Any) -> None:
+    await _single(side, lambda: _upload(side, call))
+
+
+async def _upload(side: Side, call: Any) -> Any:
     plan = side.plan
     # To wait for the response there must be nothing left to write.
     chunks = 1 if plan.phase == FIRST_RESPONSE else plan.chunks
@@ -99,10 +122,14 @@ async def _client_stream(side: Side, call: Any) -> None:
     await call.done_writing()
     await _chunk_done(side, chunks, "written")
     await side.at_server()
-    side.received(len((await call).data))
+    return await call
 
 
 async def _bidi(side: Side, call: Any) -> None:
+    await _read(side, _answers(side, call))
+
+
+async def _answers(side: Side, call: Any) -> AsyncIterator[Any]:
     plan = side.plan
     for number in range(1, plan.chunks + 1):
         await call.write(request(plan, end=number == plan.chunks))
@@ -111,8 +138,7 @@ async def _bidi(side: Side, call: Any) -> None:
         chunk = await call.read()
         if chunk is grpc.aio.EOF:
             break
-        side.received(len(chunk.data))
-        await _chunk_done(side, number, "read")
+        yield chunk
     await call.done_writing()
     while await call.read() is not grpc.aio.EOF:
         continue
