@@ -124,6 +124,9 @@ class GrpcLane(GrpcCaller):
             # As long as there is a call the channel tries again and again.
             return await self._target.gone() if self._rpc is None else None
         evidence = await self.exchange_gone()
+        if self._rpc is not None and self.chain.detaches:
+            # Its caller has left. The task that it was given to hears of its end a moment after the wire does.
+            await self._rpc.code()
         if evidence.endswith(("FIN", "RST")):
             return evidence
         if self.plan.cause == CLOSE:
