@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -39,8 +39,9 @@ class RunPlan:
 
 
 HandlersGone = Callable[[int, str], Awaitable[None]]
-"""(run, lane): returns when no handler of it runs on the server side."""
-HandlersLeft = Callable[[int, str], int]
+"""(run, lane): returns when nothing of it runs on the server side."""
+HandlersLeft = Callable[[int, str], Mapping[str, int]]
+"""(run, lane): what of it runs there still, by name."""
 TakeCensus = Callable[[], Awaitable[dict[str, int]]]
 """What everybody holds now, by name."""
 
@@ -210,7 +211,7 @@ class Runner:
                     await self._gone(self._plan.run, lane.plan.lane)
 
     def _report(self, lane: Lane) -> None:
-        held = {"handlers": self._left(self._plan.run, lane.plan.lane), **lane.held()}
+        held = {**self._left(self._plan.run, lane.plan.lane), **lane.held()}
         left = {name: count for name, count in held.items() if count}
         self._sink.emit(Residue, run=self._plan.run, lane=lane.plan.lane, layer="resource", held=left)
 

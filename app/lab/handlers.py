@@ -1,29 +1,40 @@
-"""Which handlers run in the servers processes, as their own events tell."""
+"""Which handlers run in the servers processes, and what of them runs on, as their own events tell."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from probes.events import CleanedUp, Event, SpanStarted
 from probes.tap.seen import Tag
 
+HANDLERS = "handlers"
+
+_OUTLIVE = {"thread": "threads", "shielded task": "shielded tasks"}
+"""Spans of the resource layer that may outlive their handler (``servers.handler.Handler.hold``), by what a residue
+calls them. A hop's own resource is its client's business and stands under other names."""
+
 
 class Handlers:
-    """Counts open handler spans by run and lane, and lets others wait for their end."""
+    """Counts what is open by run and lane, and lets others wait for its end."""
 
     def __init__(self) -> None:
-        self._open: defaultdict[tuple[int, str], set[int]] = defaultdict(set)
+        self._open: defaultdict[tuple[int, str], dict[int, str]] = defaultdict(dict)
+        """By span: what a residue calls it."""
         self._changed = asyncio.Event()
 
     def observe(self, event: Event) -> None:
         """Take an event of the servers process."""
-        if isinstance(event, SpanStarted) and event.layer == "server":
-            self._open[event.run, event.lane].add(event.span)
-            self._wake()
-        elif isinstance(event, CleanedUp) and event.layer == "server":
-            self._open[event.run, event.lane].discard(event.span)
-            self._wake()
+        if not isinstance(event, SpanStarted | CleanedUp):
+            return
+        name = _called(event)
+        if name is None:
+            return
+        if isinstance(event, SpanStarted):
+            self._open[event.run, event.lane][event.span] = name
+        else:
+            self._open[event.run, event.lane].pop(event.span, None)
+        self._wake()
 
     def clear(self, whose: Tag | None = None) -> None:
         """The process died, and with it all its handlers: everybody's, or ``whose`` it was."""
@@ -33,19 +44,26 @@ class Handlers:
             self._open.pop((whose.run, whose.lane), None)
         self._wake()
 
-    def left(self, run: int, lane: str) -> int:
-        return len(self._open.get((run, lane), ()))
+    def left(self, run: int, lane: str) -> dict[str, int]:
+        """What of this run and lane still runs, by name: handlers, and threads and shielded tasks of theirs."""
+        return dict(Counter(self._open.get((run, lane), {}).values()))
 
     async def entered(self, run: int, lane: str) -> None:
         """Return when a handler of this run and lane is open."""
-        while not self.left(run, lane):
+        while HANDLERS not in self.left(run, lane):
             await self._changed.wait()
 
     async def gone(self, run: int, lane: str) -> None:
-        """Return when no handler of this run and lane is open."""
+        """Return when nothing of this run and lane runs."""
         while self.left(run, lane):
             await self._changed.wait()
 
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _called(event: SpanStarted | CleanedUp) -> str | None:
+    if event.layer == "server":
+        return HANDLERS
+    return _OUTLIVE.get(event.name) if event.layer == "resource" else None

@@ -135,7 +135,7 @@ class PgLanes:
         run = self._runs
         lanes = [self.lane(run, plan) for plan in plans]
         plan = RunPlan(run, "test", "test", plans, deadline=None, settle=settle, limit=limit)
-        runner = Runner(self.sink, self.tasks, plan, lanes, _no_handlers, lambda _run, _lane: 0, _nothing)
+        runner = Runner(self.sink, self.tasks, plan, lanes, _no_handlers, lambda _run, _lane: {}, _nothing)
         running = self.tasks.start(runner.run(), name=f"run {run}")
         for lane in lanes:
             await lane.ready.wait()

@@ -46,9 +46,9 @@ class Run:
         if self.handlers[lane]:
             await self.idle.wait()
 
-    def _left(self, run: int, lane: str) -> int:
+    def _left(self, run: int, lane: str) -> dict[str, int]:
         assert run == RUN
-        return self.handlers[lane]
+        return {"handlers": self.handlers[lane]}
 
     async def _hear_out(self) -> None:
         assert self.shop.of(RunEnded) == []
