@@ -13,13 +13,14 @@ from app.paint.canvas import Role
 from app.paint.pages import LEGEND, Line
 from app.paint.view import Hint, Mode
 
-Place = Literal["live", "replay", "scenarios"]
+Place = Literal["live", "replay", "scenarios", "lanes"]
 """Where an action can be done: on a main screen, or in a dialog."""
 
 LIVE: tuple[Place, ...] = ("live",)
 REPLAY: tuple[Place, ...] = ("replay",)
 BOTH: tuple[Place, ...] = ("live", "replay")
 SCENARIOS: tuple[Place, ...] = ("scenarios",)
+LANES: tuple[Place, ...] = ("lanes",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ ACTIONS: tuple[Action, ...] = (
         for number in range(1, 10)
     ),
     Action("scenarios", "s", "s", "scenarios", "Choose the scenario of the next run", "next", 79, LIVE),
+    Action("lanes", "x", "x", "lanes", "Change the lanes of the next run, add and remove some", "next", 77, LIVE),
     Action("timeouts", "t", "t", "timeouts", "Set the timeouts of the next run", "next", 78, LIVE),
     Action("play", "space", "space", "play", "Play, or pause", "replay", 100, REPLAY),
     Action("moment(-1)", "left_square_bracket", "[", "previous", "Go to the previous moment", "replay", 90, REPLAY),
@@ -96,6 +98,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("rub(1)", "ctrl+u", "ctrl+u", "clear", "Forget what was typed", "scenarios", 50, SCENARIOS),
     Action("load", "enter", "enter", "load", "Make it the next run", "scenarios", 99, SCENARIOS),
     Action("close", "escape", "esc", "leave", "Leave without a choice", "scenarios", 95, SCENARIOS),
+    Action("move(-1)", "up", "up down", "", "The value above or below", "lanes", 0, LANES),
+    Action("move(1)", "down", "up down", "value", "The value above or below", "lanes", 60, LANES),
+    Action("move(-10)", "pageup", "pgup pgdn", "", "Ten values up or down", "lanes", 0, LANES),
+    Action("move(10)", "pagedown", "pgup pgdn", "", "Ten values up or down", "lanes", 0, LANES),
+    Action("step(-1)", "left", "left right", "", "The choice, or the step, before or after", "lanes", 0, LANES),
+    Action("step(1)", "right", "left right", "change", "The choice, or the step, before or after", "lanes", 90, LANES),
+    Action(
+        "type", "enter", "enter", "type", "Type a value, and take it; a figure begins with a digit", "lanes", 70, LANES
+    ),
+    Action("rub", "backspace", "backspace", "", "Take back a letter", "lanes", 0, LANES),
+    Action("lane(1)", "tab", "tab", "lane", "The next lane; shift+tab: the one before", "lanes", 80, LANES),
+    Action("lane(-1)", "shift+tab", "tab", "", "The next lane; shift+tab: the one before", "lanes", 0, LANES),
+    Action("add", "n", "n", "new lane", "Another lane like this one, with a name of its own", "lanes", 75, LANES),
+    Action("remove", "d,delete", "d", "remove", "Take this lane away", "lanes", 74, LANES),
+    Action("reset", "ctrl+r", "ctrl+r", "reset", "All lanes as in the scenario", "lanes", 50, LANES),
+    Action("apply", "a", "a", "apply", "Make them the next run", "lanes", 99, LANES),
+    Action("close", "escape", "esc", "leave", "Leave everything as it was", "lanes", 95, LANES),
 )
 
 GROUPS = {
@@ -105,10 +124,11 @@ GROUPS = {
     "look": "looking",
     "session": "the session",
     "scenarios": "in the list of scenarios",
+    "lanes": "in the panel of lanes",
 }
 
 
-DIALOGS: dict[Mode, tuple[Place, ...]] = {"live": ("scenarios",), "replay": ()}
+DIALOGS: dict[Mode, tuple[Place, ...]] = {"live": ("scenarios", "lanes"), "replay": ()}
 """The dialogs that are opened from a screen, and have keys of their own."""
 
 

@@ -9,6 +9,9 @@ from app import commands
 from probes import catalogue
 from probes.events import LanePlan
 
+CHANGED = ", changed"
+"""What follows the name of a scenario whose lanes were changed by hand."""
+
 SCOPE = ""
 """The scope's own row among the lanes' timeouts."""
 
@@ -48,6 +51,11 @@ class RunSettings:
         _check_name(lane, plan.protocol, name)
         changed = replace(plan, timeouts={**plan.timeouts, name: seconds})
         return replace(self, lanes=tuple(changed if each is plan else each for each in self.lanes))
+
+    def named_after(self, scenario: RunSettings) -> RunSettings:
+        """The same under the scenario's name, or a name that tells that its lanes were changed by hand."""
+        changed = "" if self.lanes == scenario.lanes else CHANGED
+        return replace(self, scenario=scenario.scenario + changed, title=scenario.title + changed)
 
     def timeouts(self) -> Iterator[tuple[str, str, float | None]]:
         """(lane, name, seconds) of every timeout that can be set, the scope's first."""

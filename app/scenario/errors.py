@@ -30,13 +30,19 @@ def no_toml(error: Exception, text: str, file: str) -> ScenarioError:
 
 
 def explain(error: ValidationError, text: str, file: str) -> ScenarioError:
+    path, says = problem(error)
+    return ScenarioError(f"{file}:{line_of(text, path)}: {says}")
+
+
+def problem(error: ValidationError) -> tuple[Path, str]:
+    """Where the first thing that is wrong stands, and a line that says it."""
     # A misspelt key is both unknown and missing: the first says more.
     errors = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     first = errors[0]
     path: Path = (*first["loc"], *getattr(first.get("ctx", {}).get("error"), "path", ()))
     where = ".".join(str(part + 1) if isinstance(part, int) else shown(part) for part in path)
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return ScenarioError(f"{file}:{line_of(text, path)}: {where}: {_right(first)}{more}")
+    return path, f"{where}: {_right(first)}{more}"
 
 
 def _right(error: Any) -> str:

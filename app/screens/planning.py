@@ -1,17 +1,18 @@
-"""What the next run will be, changed by hand: its scenario, its timeouts."""
+"""What the next run will be, changed by hand: its scenario, its lanes, its timeouts."""
 
 from __future__ import annotations
 
 from textual.notifications import SeverityLevel
 
 from app.library import Library
+from app.screens.lanes import LanesScreen
 from app.screens.scenarios import ScenariosScreen
 from app.screens.scope import ScopeScreen
 from app.screens.timeouts import TimeoutsScreen
 from app.settings import RunSettings
 from app.source import LabHandle, LiveSource
 
-PLANNING = ("scenarios", "timeouts")
+PLANNING = ("scenarios", "lanes", "timeouts")
 """Actions that change the next run, and so wait until none is open."""
 
 
@@ -21,7 +22,10 @@ class PlanningScreen(ScopeScreen):
     def __init__(self, source: LiveSource, handle: LabHandle, *, ticker: bool = True) -> None:
         super().__init__(source, ticker=ticker)
         self.live, self.handle, self.library = source, handle, Library()
+        self._scenario: RunSettings = source.settings
+        """As it was loaded: what the lanes are reset to."""
         self._original: RunSettings = source.settings
+        """With the lanes as they were changed: what the timeouts are reset to."""
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
         self.notify(text, severity=severity, markup=False, timeout=4)
@@ -29,15 +33,30 @@ class PlanningScreen(ScopeScreen):
     # --- its scenario ---------------------------------------------------------------------------------
 
     def action_scenarios(self) -> None:
-        self.app.push_screen(ScenariosScreen(self.library, self.live.settings.scenario), self._load)
+        self.app.push_screen(ScenariosScreen(self.library, self._scenario.scenario), self._load)
 
     def _load(self, key: str | None) -> None:
         if key is not None:
             loaded = self.library.get(key)
             self.handle.tell_scenario(loaded.name, loaded.text)
-            self._original = loaded.settings
-            self.live.plan(loaded.settings)
+            self._scenario = loaded.settings
             self.selected = 0
+            self._plan(loaded.settings)
+        self.changed()
+
+    def _plan(self, settings: RunSettings) -> None:
+        self._original = settings
+        self.live.plan(settings)
+
+    # --- its lanes ------------------------------------------------------------------------------------
+
+    def action_lanes(self) -> None:
+        screen = LanesScreen(self.live.settings, self._scenario, self.selected)
+        self.app.push_screen(screen, self._change_lanes)
+
+    def _change_lanes(self, settings: RunSettings | None) -> None:
+        if settings is not None and settings.lanes != self.live.settings.lanes:
+            self._plan(settings.named_after(self._scenario))
         self.changed()
 
     # --- its timeouts ---------------------------------------------------------------------------------

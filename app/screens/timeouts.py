@@ -16,32 +16,10 @@ from textual.widgets import Input, Label
 from app.paint.text import plain
 from app.screens.pages import Dialog
 from app.settings import SCOPE, RunSettings
-from probes.units import parse_duration, seconds_text
-
-STEPS: tuple[float, ...] = tuple(
-    mantissa * 10.0**power for power in range(-3, 3) for mantissa in (1, 2, 5) if mantissa * 10.0**power <= 100
-)
-"""1-2-5 steps from 1 ms to 100 s, as on an oscilloscope."""
+from app.steps import nudge, parse
+from probes.units import seconds_text
 
 _HELP = "+ - step  ·  enter apply  ·  ctrl+r as in the scenario  ·  esc leave"
-
-
-def nudge(seconds: float | None, direction: int) -> float | None:
-    """The next step above (+1) or below (-1) ``seconds``. Above the last there is none: it is off; below off comes
-    the last."""
-    if seconds is None:
-        return None if direction > 0 else STEPS[-1]
-    if direction > 0:
-        return next((step for step in STEPS if step > seconds * 1.000001), None)
-    return next((step for step in reversed(STEPS) if step < seconds * 0.999999), STEPS[0])
-
-
-def parse(text: str) -> float | None:
-    """Seconds, or None for off (also when empty). Raises ValueError whose text says what would be right."""
-    seconds = parse_duration(text) if text.strip() else None
-    if seconds is not None and seconds <= 0:
-        raise ValueError("a timeout must be above 0; none switches it off")
-    return seconds
 
 
 class Field(Input):

@@ -29,13 +29,15 @@ PHASES = ("mid-stream", "response body", "response body", "statement executing")
 
 
 def settings(*, deadline: float | None = None) -> RunSettings:
-    plans = tuple(LanePlan(lane=lane, protocol=lane, phase=phase) for lane, phase in zip(LANES, PHASES, strict=True))
     timeouts: dict[str, float | None] = {"connect": 0.5, "read": 2.0}
+    own: dict[str, dict[str, Any]] = {
+        "grpc": {"shape": "server stream"},
+        "http/1.1": {"timeouts": timeouts},
+        "http/2": {"timeouts": timeouts},
+        "postgres": {"delay": 60.0},
+    }
     plans = tuple(
-        LanePlan(**{**{name: getattr(plan, name) for name in plan.__dataclass_fields__}, "timeouts": timeouts})
-        if plan.protocol.startswith("http")
-        else plan
-        for plan in plans
+        LanePlan(lane=lane, protocol=lane, phase=phase, **own[lane]) for lane, phase in zip(LANES, PHASES, strict=True)
     )
     return RunSettings("one-scope", "One scope, four lanes", plans, deadline)
 

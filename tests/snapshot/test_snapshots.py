@@ -54,6 +54,15 @@ async def choosing(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
+async def changing_a_lane(pilot: Pilot[None]) -> None:
+    app = pilot.app
+    assert isinstance(app, CancelloscopeApp)
+    await pilot.pause()
+    app.on_events(list(kit.ready()))
+    await pilot.press("x", "shift+tab", "n", "down", "right", "right", "up", *["left"] * 4)
+    await pilot.pause()
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
 def test_a_settled_run(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(live(), run_before=settled, terminal_size=size)
@@ -66,3 +75,7 @@ def test_a_replay_in_the_middle(snap_compare: Compare) -> None:
 
 def test_the_list_of_scenarios(snap_compare: Compare) -> None:
     assert snap_compare(live(), run_before=choosing, terminal_size=(120, 36))
+
+
+def test_the_panel_of_lanes(snap_compare: Compare) -> None:
+    assert snap_compare(live(), run_before=changing_a_lane, terminal_size=(120, 36))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from msgspec import structs
 
-from app.actions import ACTIONS, actions, help_lines, hint
+from app.actions import ACTIONS, DIALOGS, Place, actions, help_lines, hint
 from app.paint import evidence, machine, scoreboard, starting, status, timeouts
 from app.paint.canvas import Canvas, Role
 from app.paint.pages import log_lines
@@ -238,11 +239,20 @@ def test_help_has_every_key_of_the_table() -> None:
         assert all(action.shown in text and action.help in text for action in actions(mode))
 
 
-def test_no_two_actions_of_a_mode_share_a_key() -> None:
-    for mode in ("live", "replay"):
-        keys = [key for action in actions(mode) for key in action.keys.split(",")]
+def test_no_two_actions_of_a_place_share_a_key_or_a_name() -> None:
+    for place in get_args(Place):
+        keys = [key for action in actions(place) for key in action.keys.split(",")]
+        assert keys
         assert len(keys) == len(set(keys))
-    assert len({action.name for action in ACTIONS}) >= len(ACTIONS) - 1
+        names = [action.name for action in actions(place)]
+        assert len(names) == len(set(names))
+    assert {place for action in ACTIONS for place in action.places} == set(get_args(Place))
+
+
+def test_the_help_has_the_keys_of_every_dialog() -> None:
+    for mode, dialogs in DIALOGS.items():
+        text = "\n".join("".join(part for part, _ in line) for line in help_lines(mode))
+        assert all(action.help in text for place in dialogs for action in actions(place))
 
 
 # --- before the first run, evidence, log --------------------------------------------------------------

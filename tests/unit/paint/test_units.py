@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.paint.units import figure, residue_text, seconds, size
-from app.screens.timeouts import STEPS, nudge, parse
+from app.steps import STEPS, nudge, parse
 from probes.units import parse_duration, seconds_text
 
 
