@@ -127,17 +127,22 @@ class PgLanes:
         return PostgresSession(bench, self._login, self.backends).lane(run, plan)
 
     async def cancelled(
-        self, *plans: LanePlan, settle: float = 2.0, limit: float = 20.0, once: Callable[[Event], bool] = bool
+        self,
+        *plans: LanePlan,
+        settle: float = 2.0,
+        limit: float = 20.0,
+        once: Callable[[Event], bool] = bool,
+        early: bool = False,
     ) -> Ran:
-        """A whole run: all lanes in their phase, ``once`` of some event of it true, then the key. Timers are left to
-        themselves."""
+        """A whole run: all lanes in their phase (unless it is to be ``early``), ``once`` of some event of it true, then
+        the key. Timers are left to themselves."""
         self._runs += 1
         run = self._runs
         lanes = [self.lane(run, plan) for plan in plans]
         plan = RunPlan(run, "test", "test", plans, deadline=None, settle=settle, limit=limit)
         runner = Runner(self.sink, self.tasks, plan, lanes, _no_handlers, lambda _run, _lane: {}, _nothing)
         running = self.tasks.start(runner.run(), name=f"run {run}")
-        for lane in lanes:
+        for lane in [] if early else lanes:
             await lane.ready.wait()
         while not any(once(event) for event in self.events if event.run == run):
             self._news.clear()

@@ -119,6 +119,11 @@ class Backends:
             self._watches.remove(watch)
             self.wake()
 
+    async def idle(self) -> None:
+        """Return when the last look is over; at once while somebody is watched still."""
+        if self._looking is not None and not self._watches:
+            await asyncio.wait({self._looking}, timeout=_ANSWER_TIMEOUT)
+
     def wake(self) -> None:
         """Look now."""
         self._woken.set()

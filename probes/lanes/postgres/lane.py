@@ -58,8 +58,12 @@ class PostgresLane(Lane):
             self.client_ended(error)
             raise
         finally:
-            self._ended.set()
-            self._look_soon()
+            self.call_over()
+
+    def call_over(self) -> None:
+        """The client has ended its call, or what came before it: now the backend's end is waited for."""
+        self._ended.set()
+        self._look_soon()
 
     def _look_soon(self) -> None:
         """Look often at the backend, but not before the news has left: a look holds up the loop that it leaves from."""
@@ -215,3 +219,4 @@ class PostgresLane(Lane):
                     await self._at_rest.wait()
         if self.watch is not None:
             self.watch.stop()
+        await self.backends.idle()

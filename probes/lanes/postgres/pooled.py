@@ -67,6 +67,8 @@ class PooledLane(PostgresLane):
                 await self.use(connection)
         finally:
             self.slot_back.set()
+            # A cancel before asyncpg's own call (in BEGIN) ends that as well.
+            self.call_over()
 
     def acquired(self) -> None:
         """The call has its slot."""
