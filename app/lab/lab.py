@@ -20,6 +20,7 @@ from app.lab.workbench import LaneError, Workbench
 from probes.catalogue import PROTOCOLS
 from probes.clock import Clock
 from probes.events import LabReady, Note, Progress, RunEnded
+from probes.lanes.base import Lane
 from probes.lanes.postgres import Login
 from probes.outlet import Outlet, read_lines
 from probes.residue import held_here
@@ -208,10 +209,22 @@ class Lab:
             self._run = self._lag.run = 0
             self._early = []
 
+    async def _lanes(self, command: commands.Start) -> list[Lane]:
+        """Raises LaneError; then none of them is left open."""
+        lanes: list[Lane] = []
+        try:
+            for plan in command.lanes:
+                lanes.append(await self._bench.lane(command.run, plan))  # noqa: PERF401 - those made so far must be closed
+        except Exception:
+            for lane in lanes:
+                await lane.teardown()
+            raise
+        return lanes
+
     async def _run_one(self, command: commands.Start) -> None:
         async with asyncio.timeout(_READY_TIMEOUT):
             await self._whole.wait()
-        lanes = [await self._bench.lane(command.run, plan) for plan in command.lanes]
+        lanes = await self._lanes(command)
         self._lag.attribute(command.run)
         self._runner = Runner(
             self.sink,
