@@ -54,9 +54,10 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 LIMIT = 20.0
 """Seconds for whatever must happen in the end, on a machine that is busy with other things."""
-PATIENT, WATCHED = 15.0, 1.0
-"""Seconds to settle. A run ends when it has settled, so that patience costs nothing where every lane comes to its end.
-One with a lane that is never told takes all of it, and the others have to be told within it."""
+PATIENT, WATCHED = 2 * LIMIT, 1.0
+"""Seconds to settle. A run ends when it has settled, so that patience costs nothing where every lane comes to its end;
+one that waits for what never comes is found out by the limit of its test. A run with a lane that is never told takes
+all of its time, and the others have to be told within it."""
 _UPKEEP = frozenset({"WINDOW_UPDATE", "PING", "SETTINGS"})
 HOME = "XDG_CACHE_HOME"
 """Leads every process of a test to a cache that no other test has, and so tells whose process it is."""
