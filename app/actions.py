@@ -13,7 +13,7 @@ from app.paint.canvas import Role
 from app.paint.pages import LEGEND, Line
 from app.paint.view import Hint, Mode
 
-Place = Literal["live", "replay", "scenarios", "lanes"]
+Place = Literal["live", "replay", "scenarios", "lanes", "faults"]
 """Where an action can be done: on a main screen, or in a dialog."""
 
 LIVE: tuple[Place, ...] = ("live",)
@@ -21,6 +21,7 @@ REPLAY: tuple[Place, ...] = ("replay",)
 BOTH: tuple[Place, ...] = ("live", "replay")
 SCENARIOS: tuple[Place, ...] = ("scenarios",)
 LANES: tuple[Place, ...] = ("lanes",)
+FAULTS: tuple[Place, ...] = ("faults",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ ACTIONS: tuple[Action, ...] = (
         )
         for number in range(1, 10)
     ),
+    Action("faults", "f", "f", "faults", "Disturb the selected lane's connections, or let them be", "run", 79, LIVE),
     Action("scenarios", "s", "s", "scenarios", "Choose the scenario of the next run", "next", 79, LIVE),
     Action("lanes", "x", "x", "lanes", "Change the lanes of the next run, add and remove some", "next", 77, LIVE),
     Action("timeouts", "t", "t", "timeouts", "Set the timeouts of the next run", "next", 78, LIVE),
@@ -115,6 +117,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("reset", "ctrl+r", "ctrl+r", "reset", "All lanes as in the scenario", "lanes", 50, LANES),
     Action("apply", "a", "a", "apply", "Make them the next run", "lanes", 99, LANES),
     Action("close", "escape", "esc", "leave", "Leave everything as it was", "lanes", 95, LANES),
+    Action("move(-1)", "up", "up down", "", "The fault above or below", "faults", 0, FAULTS),
+    Action("move(1)", "down", "up down", "choose", "The fault above or below", "faults", 80, FAULTS),
+    Action("turn(-1)", "left", "left right", "", "Both directions, or one of them", "faults", 0, FAULTS),
+    Action("turn(1)", "right", "left right", "direction", "Both directions, or one of them", "faults", 70, FAULTS),
+    Action("do", "enter", "enter", "do it", "Let it begin, or end; its letter does so at once", "faults", 99, FAULTS),
+    Action("close", "escape", "esc", "leave", "Leave the connections as they are", "faults", 95, FAULTS),
 )
 
 GROUPS = {
@@ -125,10 +133,11 @@ GROUPS = {
     "session": "the session",
     "scenarios": "in the list of scenarios",
     "lanes": "in the panel of lanes",
+    "faults": "in the menu of faults",
 }
 
 
-DIALOGS: dict[Mode, tuple[Place, ...]] = {"live": ("scenarios", "lanes"), "replay": ()}
+DIALOGS: dict[Mode, tuple[Place, ...]] = {"live": ("scenarios", "lanes", "faults"), "replay": ()}
 """The dialogs that are opened from a screen, and have keys of their own."""
 
 

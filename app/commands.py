@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from probes.events import LanePlan
+from probes.events import FaultPlan, LanePlan
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="cmd"):
@@ -36,6 +36,21 @@ class Cancel(Command, frozen=True, tag="cancel"):
     key_ns: int = 0
 
 
+class Fault(Command, frozen=True, tag="fault"):
+    """Let the tap of a lane of the open run disturb its connections from now on, whatever ``fault.at`` says, until it
+    is cleared or the run is torn down."""
+
+    lane: str
+    fault: FaultPlan
+
+
+class Clear(Command, frozen=True, tag="clear"):
+    """End the faults of a lane's tap: those of ``kind``, or all."""
+
+    lane: str
+    kind: str = ""
+
+
 class Stop(Command, frozen=True, tag="stop"):
     """End the open run now: tear down without waiting for it to settle."""
 
@@ -51,7 +66,7 @@ class Listen(Command, frozen=True, tag="listen"):
     host: str = "127.0.0.1"
 
 
-AnyCommand = Start | Cancel | Stop | Listen | Quit
+AnyCommand = Start | Cancel | Fault | Clear | Stop | Listen | Quit
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)

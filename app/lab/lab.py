@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from app import commands
 from app.lab.calibrate import calibrate
+from app.lab.disturb import disturb
 from app.lab.guests import GuestHouse
 from app.lab.lag import LagMeter
 from app.lab.own import OwnServers
@@ -52,6 +53,8 @@ class Lab:
         self._bench = Workbench(self.sink, self.tasks, self._servers, partial(self._own_servers, outlet))
         self._lag = LagMeter(self.sink)
         self._runner: Runner | None = None
+        self._open: tuple[Lane, ...] = ()
+        """The lanes of the open run."""
         self._run = 0
         self._early: list[commands.Cancel | commands.Stop] = []
         """What was asked of the open run before it had a runner."""
@@ -153,6 +156,8 @@ class Lab:
             self._start(command)
         elif isinstance(command, commands.Cancel | commands.Stop):
             self._end_open_run(command)
+        elif isinstance(command, commands.Fault | commands.Clear):
+            disturb(self._open, command, self.sink)
         elif isinstance(command, commands.Listen):
             self.tasks.start(self._listen(command), name="listen")
         else:
@@ -206,6 +211,10 @@ class Lab:
             raise
         finally:
             self._runner = None
+            for lane in self._open:
+                # One that somebody asked for in the teardown would be there in the next run.
+                lane.bench.tap.clear()
+            self._open = ()
             self._run = self._lag.run = 0
             self._early = []
 
@@ -224,7 +233,7 @@ class Lab:
     async def _run_one(self, command: commands.Start) -> None:
         async with asyncio.timeout(_READY_TIMEOUT):
             await self._whole.wait()
-        lanes = await self._lanes(command)
+        self._open = lanes = tuple(await self._lanes(command))
         self._lag.attribute(command.run)
         self._runner = Runner(
             self.sink,

@@ -27,6 +27,7 @@ LEGEND: tuple[Line, ...] = (
         ("━", Role.DONE),
         (" told, not through", Role.TEXT),
     ),
+    (("×┅×┅×", Role.ALERT), (" fault", Role.STRONG), ("  the tap disturbs the connection, on purpose", Role.TEXT)),
     ((" ▒▒ zombie ", Role.ZOMBIE), ("  works on after its caller's Done", Role.TEXT)),
 )
 """What the shapes and colours of the timeline mean."""

@@ -9,14 +9,14 @@ from msgspec.structs import replace
 
 from app.paint.axis import Axis
 from app.paint.canvas import Canvas, Role
-from app.paint.marks import SEPARATOR, Shown, draw, place
+from app.paint.marks import SEPARATOR, Shown, draw, place, short
 from app.paint.text import first_that_fits, fit, plain, width
 from app.paint.units import figure, residue_text, size
 from probes.events import Layer
 from probes.state import LaneState, LayerState, Mark, Moment, RunState
 from probes.verdict import Zombie, interrupt, seen, zombie
 
-BAR, WIRE, ZOMBIE = "━", "┅", "▒"
+BAR, WIRE, ZOMBIE, FAULT = "━", "┅", "▒", "×"
 
 
 class _Row(NamedTuple):
@@ -57,6 +57,8 @@ def paint_row(
         _while_armed(row, main)
         return
     marks = sorted(_marks(lane, layers), key=lambda shown: shown.mark.t)
+    if main.layer == "wire":
+        _faults(row)
     draw(canvas, y, place(marks, axis, row.zero), axis)
     _aftermath(row, main, dead, bool(lane.layer(main.layer).marks))
 
@@ -114,6 +116,27 @@ def _told(row: _Row, main: LayerState, dead: Zombie) -> int:
     return row.now if main.ended is None else min(main.ended, row.now)
 
 
+# --- what the tap did ---------------------------------------------------------------------------------
+
+
+def _faults(row: _Row) -> None:
+    """Where a fault stands the row is crossed out, and its kind is named if there is room behind the trigger."""
+    for fault in row.lane.faults:
+        start, end = row.column(fault.since), row.column(row.now if fault.until is None else fault.until)
+        for x in range(start, end + 1, 2):
+            row.canvas.put(x, row.y, FAULT, Role.ALERT)
+        x = max(start, row.axis.zero) + 2
+        words = f" {short(f'{fault.kind} {fault.direction}').strip()} "
+        if row.zero is not None and x + width(words) + 1 < end:
+            row.canvas.put(x, row.y, words, Role.ALERT)
+
+
+def _standing(lane: LaneState) -> str:
+    """The faults that stand, in a few words."""
+    kinds = [short(f"{fault.kind} {fault.direction}").strip() for fault in lane.faults if fault.until is None]
+    return plain(", ".join(kinds))
+
+
 # --- what became of it --------------------------------------------------------------------------------
 
 
@@ -154,6 +177,7 @@ def _nothing_seen(row: _Row, main: LayerState) -> None:
     start, until = row.axis.zero + 1, row.lane.teardown or row.now
     end = row.column(until)
     row.canvas.fill(start, end, row.y, WIRE, Role.DIM)
+    _faults(row)
     late = f", {size(row.lane.late_bytes)} still passed" if row.lane.late_bytes else ""
     text = first_that_fits(end - start - 4, f"nothing seen{late}", "nothing seen")
     row.canvas.put(start + max(1, (end - start - width(text) - 2) // 2), row.y, f" {text} ", Role.STRONG)
@@ -174,7 +198,11 @@ def _while_armed(row: _Row, main: LayerState) -> None:
     """No trigger yet: what is going on stands where the answer will be."""
     x = row.axis.zero + 3
     text = _going_on(row.lane, main)
-    row.canvas.put(x, row.y, fit(text, row.axis.right - x), Role.DIM)
+    x = row.canvas.put(x, row.y, fit(text, row.axis.right - x), Role.DIM) + 2
+    if main.layer == "wire":
+        _faults(row)
+        if (stands := _standing(row.lane)) and x < row.axis.right:
+            row.canvas.put(x, row.y, fit(f"{FAULT} {stands}", row.axis.right - x), Role.ALERT)
 
 
 def _going_on(lane: LaneState, main: LayerState) -> str:

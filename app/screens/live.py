@@ -9,6 +9,7 @@ from app import commands
 from app.actions import bindings
 from app.paint.guests import recipe_lines
 from app.screens.confirm import ConfirmScreen
+from app.screens.faults import FaultsScreen
 from app.screens.pages import PageScreen
 from app.screens.planning import PLANNING, PlanningScreen
 from app.screens.replay import ReplayScreen
@@ -43,7 +44,7 @@ class LiveScreen(PlanningScreen):
             super().tick()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if self.live.listening and action in (*PLANNING, "start", "cancel_all", "cancel_lane"):
+        if self.live.listening and action in (*PLANNING, "start", "cancel_all", "cancel_lane", "faults"):
             return False
         if action in PLANNING:
             return self.live.idle or None
@@ -58,6 +59,8 @@ class LiveScreen(PlanningScreen):
                 number = parameters[0] if parameters else 1
                 there = isinstance(number, int) and number <= max(1, len(self.live.settings.lanes))
                 return there and (self.live.run.open or None)
+            case "faults":
+                return self.live.run.open or None
             case "replay":
                 return (self.live.idle and self.live.log.latest > 0) or None
         return True
@@ -91,6 +94,16 @@ class LiveScreen(PlanningScreen):
         # drawing does not disturb what is being measured.
         self.handle.send(commands.Cancel(lane=lane, cause="key", key_ns=self._key_ns()))
         self._keep_still()
+        self.changed()
+
+    def action_faults(self) -> None:
+        lane = self.view().lane
+        if lane is not None:
+            self.app.push_screen(FaultsScreen(lane, self.selected), self._disturb)
+
+    def _disturb(self, command: commands.Fault | commands.Clear | None) -> None:
+        if command is not None:
+            self.handle.send(command)
         self.changed()
 
     def action_addresses(self) -> None:

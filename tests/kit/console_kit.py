@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app import commands
+from app.library import Library
 from app.paint.view import View
 from app.settings import RunSettings
 from app.source import LiveSource, view_of
@@ -40,6 +41,14 @@ def settings(*, deadline: float | None = None) -> RunSettings:
         LanePlan(lane=lane, protocol=lane, phase=phase, **own[lane]) for lane, phase in zip(LANES, PHASES, strict=True)
     )
     return RunSettings("one-scope", "One scope, four lanes", plans, deadline)
+
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+def library() -> Library:
+    """Scenarios to choose from that stay as they are: the shipped ones become more."""
+    return Library(lambda: {path.stem: path for path in sorted(SCENARIOS.glob("*.toml"))})
 
 
 class ManualClock:

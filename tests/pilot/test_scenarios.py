@@ -9,7 +9,6 @@ from textual import events
 
 from app import commands
 from app.chooser import Item
-from app.paths import scenario_files
 from app.screens.live import LiveScreen
 from app.screens.scenarios import ScenariosScreen
 from app.screens.timeouts import Field
@@ -22,7 +21,7 @@ ZERO = Told().zero
 
 
 def shipped(name: str) -> str:
-    return scenario_files()[name].read_text(encoding="utf-8")
+    return (kit.SCENARIOS / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def dialog(it: Console) -> ScenariosScreen:
@@ -37,24 +36,26 @@ def chosen(it: Console) -> Item:
 
 
 async def opened(it: Console) -> None:
+    it.app.scope.library = kit.library()
     await it.say(kit.ready())
     await it.press("s")
 
 
 async def test_it_opens_at_the_one_that_is_loaded(console: Open) -> None:
-    async with console() as it:
+    async with console(plan=kit.library().loaded[1].settings) as it:
         await opened(it)
-        assert chosen(it).name == "one-scope"
-        assert "One scope, four lanes" in it.board()
+        assert chosen(it).name == "deadline"
+        assert "A deadline in mid-stream" in it.board()
 
 
 async def test_the_chosen_one_is_the_next_run_and_the_title_follows(console: Open) -> None:
     async with console() as it:
+        it.app.scope.library = kit.library()
         await it.say(kit.settled(), ZERO)
         await it.press("s")
-        for key in "slow cleanup":
+        for key in "shield lose":
             await it.pilot.press("space" if key == " " else key)
-        assert chosen(it).name == "slow-cleanup"
+        assert chosen(it).name == "four-lanes"
         title = chosen(it).title
         await it.press("enter")
         assert isinstance(it.app.screen, LiveScreen)
@@ -64,14 +65,14 @@ async def test_the_chosen_one_is_the_next_run_and_the_title_follows(console: Ope
         await it.press("enter")
         (start,) = it.handle.sent
         assert isinstance(start, commands.Start)
-        assert (start.run, start.scenario) == (2, "slow-cleanup")
+        assert (start.run, start.scenario) == (2, "four-lanes")
         assert it.handle.started == 1
 
 
 async def test_the_run_before_is_seen_no_more_until_the_next_is_there(console: Open) -> None:
     async with console() as it:
         await it.say(kit.settled(), ZERO)
-        await load(it, "slow-cleanup")
+        await load(it, "four-lanes")
         assert "zombie" not in it.text("timeline")
         assert "run 1" not in it.text("status")
         await it.press("enter")
@@ -82,6 +83,7 @@ async def test_the_run_before_is_seen_no_more_until_the_next_is_there(console: O
 
 
 async def load(it: Console, name: str) -> None:
+    it.app.scope.library = kit.library()
     await it.press("s")
     dialog(it)._show(dialog(it).state.at(name))
     await it.press("enter")
@@ -90,20 +92,20 @@ async def load(it: Console, name: str) -> None:
 async def test_its_text_goes_into_the_recording(console: Open) -> None:
     async with console() as it:
         await it.say(kit.ready())
-        await load(it, "partial-rows")
-        text = shipped("partial-rows")
-        assert it.handle.told == {"partial-rows": text}
-        told = Told().emit(ScenarioLoaded, ZERO, name="partial-rows", text=text)
+        await load(it, "silent")
+        text = shipped("silent")
+        assert it.handle.told == {"silent": text}
+        told = Told().emit(ScenarioLoaded, ZERO, name="silent", text=text)
         await it.say(told.events)
         await it.press("l")
         reader = it.app.screen.query_one("#reader")
-        assert "partial-rows is loaded" in "\n".join(reader.render_line(y).text for y in range(reader.size.height))
+        assert "silent is loaded" in "\n".join(reader.render_line(y).text for y in range(reader.size.height))
 
 
 async def test_the_timeouts_are_reset_to_the_scenario_that_is_loaded(console: Open) -> None:
     async with console() as it:
         await it.say(kit.ready())
-        await load(it, "shared-deadline")
+        await load(it, "deadline")
         await it.press("t")
         before = [field.value for field in it.app.screen.query(Field)]
         assert before[0] != "none"
@@ -123,7 +125,7 @@ async def test_arrows_pages_and_ends(console: Open) -> None:
         await it.press("end")
         assert dialog(it).state.index == count - 1
         await it.press("pageup")
-        assert dialog(it).state.index == max(0, count - 13)
+        assert dialog(it).state.index == 0
         await it.press("pagedown")
         assert dialog(it).state.index == count - 1
 
@@ -131,19 +133,19 @@ async def test_arrows_pages_and_ends(console: Open) -> None:
 async def test_backspace_and_ctrl_u_take_back_what_was_typed(console: Open) -> None:
     async with console() as it:
         await opened(it)
-        await it.press("h", "o", "p", "s", "z")
+        await it.press("g", "r", "p", "c", "z")
         assert dialog(it).state.items == ()
         await it.press("enter")
         assert isinstance(it.app.screen, ScenariosScreen)
         await it.press("backspace")
-        assert {item.group for item in dialog(it).state.items} == {"hops"}
+        assert [item.name for item in dialog(it).state.items] == ["four-lanes", "deadline"]
         await it.press("ctrl+u")
         assert len(dialog(it).state.items) == dialog(it).state.known
 
 
 async def test_a_file_of_ones_own_by_its_path(console: Open, tmp_path: Path) -> None:
     own = tmp_path / "mine.toml"
-    own.write_text(shipped("one-scope"), encoding="utf-8")
+    own.write_text(shipped("silent"), encoding="utf-8")
     async with console() as it:
         await opened(it)
         it.app.post_message(events.Paste(f"{own}\n"))

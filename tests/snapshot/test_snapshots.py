@@ -12,13 +12,11 @@ import pytest
 from textual.pilot import Pilot
 
 from app.console import CancelloscopeApp, ConsoleApp, ReplayApp
-from app.library import Library
 from probes.replay import Player
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import ManualClock, RecordingHandle, Told
 
 Compare = Callable[..., bool]
-SCENARIOS = Path(__file__).parent / "scenarios"
 
 
 def live() -> CancelloscopeApp:
@@ -47,8 +45,7 @@ async def choosing(pilot: Pilot[None]) -> None:
     app = pilot.app
     assert isinstance(app, CancelloscopeApp)
     await pilot.pause()
-    # Files that stay as they are: the shipped ones become more.
-    app.scope.library = Library(lambda: {path.stem: path for path in sorted(SCENARIOS.glob("*.toml"))})
+    app.scope.library = kit.library()
     app.on_events(list(kit.ready()))
     await pilot.press("s", "down", "down")
     await pilot.pause()
