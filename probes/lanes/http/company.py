@@ -46,7 +46,7 @@ class Company:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[bool]] = set()
         self._release = asyncio.Event()
         self._then: Callable[[], None] | None = None
 
@@ -95,12 +95,14 @@ class Company:
     # After the call -------------------------------------------------------------------------------------
 
     async def follow_up(self) -> None:
-        """As many small requests as the plan wants, one after the other, each with a timeout of its own."""
+        """As many small requests as the plan wants, one after the other, each with a timeout of its own, up to the
+        first that fails: the next one would have another connection."""
         plan = self._host.plan
         seconds = float(plan.options.get("follow_up_timeout", 0)) or _FOLLOW_UP_TIMEOUT
         timeout = self._host.library.httpx.Timeout(seconds)
         for _ in range(int(plan.options.get("follow_up", 0))):
-            await asyncio.wait({self._start(FOLLOW_UP, "/stream?chunks=1&interval=0", timeout=timeout)})
+            if not await self._start(FOLLOW_UP, "/stream?chunks=1&interval=0", timeout=timeout):
+                return
 
     async def dismiss(self) -> None:
         """Cancel what still goes on, once each."""
@@ -113,7 +115,7 @@ class Company:
 
     # One of them ----------------------------------------------------------------------------------------
 
-    def _start(self, role: str, path: str, **how: Any) -> asyncio.Task[None]:
+    def _start(self, role: str, path: str, **how: Any) -> asyncio.Task[bool]:
         task = self._host.bench.tasks.start(self._ask(role, path, **how), name=f"{role} of {self._host.plan.lane}")
         self._tasks.add(task)
         return task
@@ -127,7 +129,8 @@ class Company:
         begun: asyncio.Event | None = None,
         sent: asyncio.Event | None = None,
         timeout: Any = None,
-    ) -> None:
+    ) -> bool:
+        """Whether it got its answer."""
         who, now = self._host, self._host.bench.sink.clock.now
         span = Span(who.bench.sink, run=who.run, lane=who.plan.lane, layer="client", name=role, evidence=f"GET {path}")
         since = now()
@@ -143,12 +146,14 @@ class Company:
                 size = await self._read(response.aiter_raw(), begun)
             self._let_go()
             span.completed(f"{response.status_code}, {size} bytes after {_ms(since, now())}")
+            return True
         except asyncio.CancelledError as error:
             span.cancelled(error, f"after {_ms(since, now())}")
             raise
         except Exception as error:  # noqa: BLE001 - how it fails is what it is for
             words = str(error).strip().partition("\n")[0][:120]
             span.failed(error, f"{words} after {_ms(since, now())}".strip())
+            return False
         finally:
             span.cleaned_up()
 
