@@ -239,6 +239,9 @@ OPTIONS: dict[str, dict[str, Option]] = {
 }
 """What only some protocols have, by protocol and name."""
 
+BY_THEMSELVES = frozenset({"called_by", "cancel_at"})
+"""Options of a lane whose end needs nobody's key: its caller's brings it, or a step of its own client's."""
+
 OTHERS: dict[str, str] = {
     "holder": "has the pool's only connection while the call waits for it",
     "sibling": "goes beside the call on the same client",

@@ -12,7 +12,6 @@ from app.scenario.lines import Path
 from app.scenario.model import Scenario
 from app.settings import RunSettings
 from probes import catalogue
-from probes.events import CALLED_BY
 from probes.units import seconds_text
 
 
@@ -45,7 +44,7 @@ def _of_lane(path: Path, says: str, tables: Sequence[Mapping[str, Any]]) -> str:
 
 def _cause(tables: Sequence[Mapping[str, Any]], base: RunSettings) -> str:
     """Who cancels: nobody only as long as each lane has a timer of its own."""
-    struck = [table for table in tables if CALLED_BY not in table.get("options", {})]
+    struck = [table for table in tables if not catalogue.BY_THEMSELVES & table.get("options", {}).keys()]
     timed = all(table.get("cause") in catalogue.TIMERS for table in struck)
     kept = {"timeout": timed, "deadline": base.deadline is not None}
     return base.cause if kept.get(base.cause, True) else "key"

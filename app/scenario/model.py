@@ -77,7 +77,7 @@ def _misfits(scenario: Scenario) -> Iterator[Misfit]:
     if scenario.cause == "deadline" and scenario.deadline is None:
         yield Misfit('the cause "deadline" needs one: write deadline = "500ms"', "cause")
     for number, lane in enumerate(scenario.lanes if scenario.cause == "timeout" else ()):
-        if lane.cause not in catalogue.TIMERS and not {CALLED_BY, "cancel_at"} & lane.options.keys():
+        if lane.cause not in catalogue.TIMERS and not catalogue.BY_THEMSELVES & lane.options.keys():
             text = f"nobody presses a key (the run's cause is timeout): {listed(_timers(lane))} end it by themselves"
             yield Misfit(text, "lanes", number, "cause")
 
