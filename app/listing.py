@@ -29,7 +29,7 @@ def _searched(loaded: Loaded) -> str:
         f"{' '.join(fault.kind for fault in lane.faults)}"
         for lane in scenario.lanes
     )
-    head = (loaded.name, scenario.title, scenario.summary, scenario.cause, scenario.affects or "")
+    head = (loaded.name, scenario.title, scenario.summary, scenario.teach.claim, scenario.cause, scenario.affects or "")
     return " ".join((*head, *lanes)).casefold()
 
 
@@ -131,7 +131,8 @@ def _teach(scenario: Scenario) -> Iterator[str]:
         yield from _text("question", teach.question)
         for number, choice in enumerate(teach.choices):
             yield f"{'':<{_KEY}}  {'*' if number == teach.answer else '-'} {choice}"
-    for key, text in (("explanation", teach.explanation), ("notes", teach.notes), ("link", teach.link)):
+    told = (("claim", teach.claim), ("verdict", teach.verdict or ""), ("explanation", teach.explanation))
+    for key, text in (*told, ("notes", teach.notes), ("link", teach.link)):
         if text:
             yield from ("", *_text(key, text))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -26,6 +27,10 @@ class Teach(Strict):
     """The presenter's own."""
     link: str = ""
     """The issue or the document that it is about."""
+    claim: str = ""
+    """What is said about cancellation, and measured here."""
+    verdict: Literal["true", "false", "imprecise"] | None = None
+    """What the measurement says of the claim, in Python."""
 
     @model_validator(mode="after")
     def _fits(self) -> Teach:
@@ -40,7 +45,13 @@ class Teach(Strict):
             raise Misfit(f"answer counts from 0: the last choice is {len(self.choices) - 1}", "answer")
         if self.link and not _LINK.fullmatch(self.link):
             raise Misfit("a link is an address that begins with https://", "link")
+        if bool(self.claim) is not (self.verdict is not None):
+            raise Misfit('a claim and its verdict belong together: write verdict = "false"', self._half)
         return self
+
+    @property
+    def _half(self) -> str:
+        return "claim" if self.claim else "verdict"
 
     @property
     def right(self) -> str:

@@ -25,6 +25,7 @@ def test_every_word_must_occur_in_name_text_or_lanes() -> None:
     assert found("HTTP/2 body") == ["zombies", "plain"]
     assert found("postgres lose-cancel") == ["slow-reader"]
     assert found("httpcore") == ["zombies"]
+    assert found("it is so") == ["zombies"], "its claim"
     assert found("grpc") == []
 
 
@@ -54,6 +55,8 @@ def test_one_is_shown_whole() -> None:
         "  question      Q?",
         "                - a",
         "                * b",
+        "  claim         it is so",
+        "  verdict       imprecise",
         "  explanation   because",
         "  link          https://example.org/1",
         "  file          /somewhere/zombies.toml",

@@ -26,6 +26,8 @@ answer = 1
 explanation = "because"
 notes = "slowly"
 link = "https://example.org/1"
+claim = "it is so"
+verdict = "imprecise"
 
 [[lanes]]
 protocol = "http/1.1"
@@ -90,66 +92,69 @@ def test_what_is_said_is_kept() -> None:
         ("answer = 1\n", "", "x.toml:13: teach.question: a question needs its answer: write answer = 0 for the first"),
         ("answer = 1", "answer = 2", "x.toml:15: teach.answer: answer counts from 0: the last choice is 1"),
         ("https://example.org/1", "issue 1", "x.toml:18: teach.link: a link is an address that begins with https://"),
+        ('claim = "it is so"\n', "", "x.toml:19: teach.verdict: a claim and its verdict belong together"),
+        ('verdict = "imprecise"\n', "", "x.toml:19: teach.claim: a claim and its verdict belong together"),
+        ('"imprecise"', '"maybe"', "x.toml:20: teach.verdict: input should be 'true', 'false' or 'imprecise'"),
         ("notes =", "note =", "x.toml:17: teach.note: unknown key: did you mean notes?"),
-        ('"too late"', '"late"', "x.toml:25: lanes.1.expect.verdict: there is no 'late': there are clean, zombie"),
+        ('"too late"', '"late"', "x.toml:27: lanes.1.expect.verdict: there is no 'late': there are clean, zombie"),
         (
             '["present", "<= 50ms"]',
             "50",
-            "x.toml:26: lanes.1.expect.client.done: text is needed here, or a list of texts",
+            "x.toml:28: lanes.1.expect.client.done: text is needed here, or a list of texts",
         ),
         (
             '["present", "<= 50ms"]',
             "[]",
-            "x.toml:26: lanes.1.expect.client.done: text is needed here, or a list of texts",
+            "x.toml:28: lanes.1.expect.client.done: text is needed here, or a list of texts",
         ),
-        ('"present", "<= 50ms"', '"absent", "FIN"', 'x.toml:26: lanes.1.expect.client.done: "absent" stands alone'),
-        ('"present", "<= 50ms"', '" "', 'x.toml:26: lanes.1.expect.client.done: say "present", "absent", a bound'),
-        ('"present", "<= 50ms"', '"FIN |"', 'x.toml:26: lanes.1.expect.client.done: say "present", "absent", a bound'),
-        ("wire.interrupt =", "wire.done =", "x.toml:27: lanes.1.expect.wire.done: unknown key: known are interrupt"),
+        ('"present", "<= 50ms"', '"absent", "FIN"', 'x.toml:28: lanes.1.expect.client.done: "absent" stands alone'),
+        ('"present", "<= 50ms"', '" "', 'x.toml:28: lanes.1.expect.client.done: say "present", "absent", a bound'),
+        ('"present", "<= 50ms"', '"FIN |"', 'x.toml:28: lanes.1.expect.client.done: say "present", "absent", a bound'),
+        ("wire.interrupt =", "wire.done =", "x.toml:29: lanes.1.expect.wire.done: unknown key: known are interrupt"),
         (
             "client.done < wire.interrupt",
             "client.done",
-            "x.toml:28: lanes.1.expect.order: 'client.done' is no order: w",
+            "x.toml:30: lanes.1.expect.order: 'client.done' is no order: w",
         ),
         (
             "client.done < wire.interrupt",
             "client.done <",
-            "x.toml:28: lanes.1.expect.order: 'client.done <' is no order",
+            "x.toml:30: lanes.1.expect.order: 'client.done <' is no order",
         ),
         (
             "client.done < wire",
             "client.done < tap",
-            "x.toml:28: lanes.1.expect.order: a lane has no mark 'tap.interrupt'",
+            "x.toml:30: lanes.1.expect.order: a lane has no mark 'tap.interrupt'",
         ),
         (
             '"Cancelled"',
             '"Dead"',
-            "x.toml:29: lanes.1.expect.machine.client: there is no 'Dead': there are Idle, Streaming",
+            "x.toml:31: lanes.1.expect.machine.client: there is no 'Dead': there are Idle, Streaming",
         ),
         (
             '"cancelled"',
             '"dead"',
-            "x.toml:30: lanes.1.expect.outcome.caller: there is no 'dead': there are completed, f",
+            "x.toml:32: lanes.1.expect.outcome.caller: there is no 'dead': there are completed, f",
         ),
-        ('zombie = "none"', 'zombie = "some"', "x.toml:31: lanes.1.expect.zombie: 'some' is no bound"),
+        ('zombie = "none"', 'zombie = "some"', "x.toml:33: lanes.1.expect.zombie: 'some' is no bound"),
         (
             "handlers = 1",
             "handlers = 1.5",
-            "x.toml:32: lanes.1.expect.residue.handlers: a count is a number, or text like",
+            "x.toml:34: lanes.1.expect.residue.handlers: a count is a number, or text like",
         ),
-        ("handlers = 1", 'handlers = "> x"', "x.toml:32: lanes.1.expect.residue.handlers: 'x' is no count"),
-        ("{ handlers = 1 }", '"some"', 'x.toml:32: lanes.1.expect.residue: "none", or a table'),
+        ("handlers = 1", 'handlers = "> x"', "x.toml:34: lanes.1.expect.residue.handlers: 'x' is no count"),
+        ("{ handlers = 1 }", '"some"', 'x.toml:34: lanes.1.expect.residue: "none", or a table'),
         (
             "accepted >= read",
             "sent >= read",
-            "x.toml:33: lanes.1.expect.chunks: 'sent >= read' is no relation of accept",
+            "x.toml:35: lanes.1.expect.chunks: 'sent >= read' is no relation of accept",
         ),
         (
             "accepted >= read",
             "accepted",
-            "x.toml:33: lanes.1.expect.chunks: 'accepted' is no relation of accepted, on_",
+            "x.toml:35: lanes.1.expect.chunks: 'accepted' is no relation of accepted, on_",
         ),
-        ("accepted >= read", f"read > {10**13}", "x.toml:33: lanes.1.expect.chunks: '10000000000000' is no count"),
+        ("accepted >= read", f"read > {10**13}", "x.toml:35: lanes.1.expect.chunks: '10000000000000' is no count"),
     ],
 )
 def test_an_error_names_line_and_remedy(old: str, new: str, says: str) -> None:
