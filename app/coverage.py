@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from app.scenario import Loaded
 from probes import catalogue
+from probes.events import CALLED_BY
 
 REACHED = "reached"
 IMPOSSIBLE = "impossible"
@@ -38,7 +39,9 @@ def cover(scenarios: Iterable[Loaded]) -> list[Cell]:
     """Every cell, in the catalogue's order."""
     by: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
     for loaded in scenarios:
-        cells = [(lane.protocol, lane.phase, lane.cause) for lane in loaded.scenario.lanes]
+        # A hop is called by another lane's handler: nothing strikes it but what comes through that.
+        own = [lane for lane in loaded.scenario.lanes if CALLED_BY not in lane.options]
+        cells = [(lane.protocol, lane.phase, lane.cause) for lane in own]
         for cell in dict.fromkeys(cells):
             by[cell].append(loaded.name)
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -41,10 +41,10 @@ class RecordingHeader(BaseModel):
     seed: int | None = None
 
 
-def versions() -> dict[str, str]:
+def versions(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
     """Installed versions by distribution."""
     found = {}
-    for name in LIBRARIES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

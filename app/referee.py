@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from app.header import versions
 from app.headless import Ran
 from app.judgement import Judgement, judge, total
 from app.scenario import Loaded
@@ -23,7 +24,8 @@ class Referee:
         """What came of the scenario with this number."""
         loaded = self._chosen[number]
         self.aborted.update(ran.aborted)
-        found = judge(loaded.name, loaded.scenario, ran.runs, ran.aborted, ran.versions)
+        installed = {**versions(loaded.scenario.packages), **ran.versions}
+        found = judge(loaded.name, loaded.scenario, ran.runs, ran.aborted, installed)
         self._found.append(found)
         if self._form == "json":
             self._say(json.dumps(found.as_json(), ensure_ascii=False))

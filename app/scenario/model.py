@@ -49,6 +49,12 @@ class Scenario(Strict):
             raise misfit
         return self
 
+    @property
+    def packages(self) -> set[str]:
+        """Whose versions tell whether the expected defect is there."""
+        named = {release.partition(" ")[0] for release in self.fixed_in}
+        return named | ({self.affects} if self.affects else set())
+
     def to_settings(self, name: str) -> RunSettings:
         """What a run of it starts from, before anybody changes a timeout."""
         return RunSettings(

@@ -27,6 +27,11 @@ def test_a_cell_is_reached_by_the_scenarios_that_have_such_a_lane() -> None:
     }
 
 
+def test_a_hop_reaches_no_cell_of_its_own() -> None:
+    hop = HTTP.replace("http/2", "http/1.1") + 'options = { called_by = "grpc" }\n'
+    assert [cell.lane for cell in cover([loaded("a", GRPC, hop)]) if cell.by] == ["grpc"]
+
+
 def test_every_cell_is_one_of_three_and_the_totals_add_up() -> None:
     grid = cover([loaded("a", GRPC)])
     assert {cell.state for cell in grid} == {"reached", "impossible", "missing"}

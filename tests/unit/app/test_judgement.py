@@ -135,6 +135,14 @@ def test_of_one_scenario_the_referee_says_every_reason_and_no_total() -> None:
     assert len(said) == 2
 
 
+def test_the_referee_looks_up_the_version_of_a_package_that_the_lab_does_not_name() -> None:
+    said: list[str] = []
+    loaded = Loaded("x", "", scenario(OTHERWISE, 'affects = "pydantic"\nfixed_in = ["pydantic 1.0"]\n'))
+    Referee([loaded], "table", one=False, say=said.append).take(0, Ran((told(),), (), {"grpcio": "1"}))
+    assert said[0].startswith("gone     x")
+    assert ", fixed in pydantic 1.0" in said[0]
+
+
 def test_the_referee_speaks_json_lines() -> None:
     _, said = refereed("json", one=False, runs=[told()])
     assert [json.loads(line)["status"] for line in said] == ["differs", "aborted"]
