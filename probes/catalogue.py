@@ -231,8 +231,9 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "pool_size": Option(int, "connections in the client's pool"),
         "statement": Option(("sleep", "insert", "executemany"), "what executes; an insert takes the lane's delay"),
         "fetch": Option(("cursor", "all"), "rows are read one by one, or all at once when the last has come"),
+        "columns": Option(int, "columns of size bytes that a row has"),
         "acquire_timeout": Option(float, "seconds of acquire(timeout=), which bounds the release as well"),
-        "next_statement": Option(bool, "another statement on the same pool once the call has ended"),
+        "follow_up": Option(int, "statements that come after the call on the same pool"),
     }
     | _HOP_OPTIONS
     | _ALL_OPTIONS,

@@ -156,8 +156,11 @@ def backend(lane: LaneState, event: ev.BackendState) -> LaneState:
 
 
 def _reads(lane: LaneState) -> bool:
-    """Whether the backend waited for its client when it was last seen: then it hears at once that nobody is there."""
-    return bool(lane.backend) and lane.backend[-1][2] == "ClientRead"
+    """Whether the backend waited for its client when the trigger came, or when it was last seen: then it hears at once
+    that nobody is there. On its way out it waits for nothing any more. One that is not active can only be waiting."""
+    zero = lane.zero.t if lane.zero is not None else 0
+    seen = [*[each for each in lane.backend if each[0] <= zero][-1:], *lane.backend[-1:]]
+    return any(state != "active" or wait == "ClientRead" for _, state, wait, _ in seen)
 
 
 def _worked(lane: LaneState) -> bool:

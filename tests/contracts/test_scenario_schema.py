@@ -60,7 +60,7 @@ def test_what_is_right_is_taken(name: str) -> None:
         (HEAD + FULL, "after = 3", "after = 0"),
         (HEAD + FULL, "pool_size = 3", "poolsize = 3"),
         (HEAD + FULL, "pool_size = 3", "pool_size = 3.5"),
-        (HEAD + FULL, "next_statement = true", 'edge = "trio"'),
+        (HEAD + FULL, "second_cancel = true", 'edge = "trio"'),
         (HEAD + FULL, '\ntimeout = "400ms"', '\nread = "400ms"'),
         (HEAD + FULL, 'kind = "lose-cancel"', 'kind = "lose"'),
     ],

@@ -39,6 +39,11 @@ class CopyIn(Writing):
                 TABLE, schema_name=SCHEMA, source=self._lines(), timeout=self.timeout("timeout")
             )
 
+    def is_timeout(self, error: BaseException) -> bool:
+        # asyncpg 0.32 loses its own TimeoutError when the server has answered its CancelRequest before the source has
+        # given the next line: then it asks None whether it is done.
+        return super().is_timeout(error) or (isinstance(error, AttributeError) and "'done'" in str(error))
+
     async def _lines(self) -> AsyncIterator[bytes]:
         line = f"{self.run}\t{self.plan.lane}\t{'x' * self.plan.size}\n".encode()
         for _ in range(self.plan.chunks):

@@ -19,7 +19,8 @@ from probes.schema import SQL_TAG
 
 _CLOSE_TIMEOUT = 1.0
 _HEAD_START = 0.002
-_AT_REST = ("idle", GONE, UNKNOWN)
+_OVER = (GONE, UNKNOWN)
+_AT_REST = ("idle", *_OVER)
 """States in which a backend does nothing for this call any more, or of which nobody can tell."""
 
 
@@ -80,12 +81,10 @@ class PostgresLane(Lane):
         return f"/* {self.application} */"
 
     def rows_sql(self) -> str:
-        """Rows as the plan wants them: a number, ``size`` bytes, ``interval`` seconds each."""
+        """Rows as the plan wants them: columns of ``size`` bytes, and ``interval`` seconds each."""
         plan = self.plan
-        return (
-            f"{self.tag} SELECT i, repeat('x', {plan.size}), pg_sleep({plan.interval}) "
-            f"FROM generate_series(1, {plan.chunks}) AS i"
-        )
+        columns = ", ".join([f"repeat('x', {plan.size})"] * max(1, self.options.columns))
+        return f"{self.tag} SELECT {columns}, pg_sleep({plan.interval}) FROM generate_series(1, {plan.chunks})"
 
     # --- its backend ----------------------------------------------------------------------------------
 
@@ -106,7 +105,7 @@ class PostgresLane(Lane):
         if self.ready.is_set() and not self._calm and self.watch is not None:
             self._calm = True
             self.watch.calm()
-        self._resting = self._ended.is_set() and sight.state in _AT_REST
+        self._resting = self._ended.is_set() and self._rests(sight.state)
         if self._ended.is_set() and (news or not self._counting):
             self._counting = True
             self.bench.tasks.start(self._count(sight.state), name=f"locks of backend {self.pid}")
@@ -117,12 +116,21 @@ class PostgresLane(Lane):
         if state not in (GONE, UNKNOWN):
             with contextlib.suppress(*FAILURES):
                 self._locks = await self.backends.locks(self.pid)
-        if state in _AT_REST:
+        if self._rests(state):
             with contextlib.suppress(*FAILURES):
                 await self.at_rest()
             self._at_rest.set()
             if self.watch is not None:
                 self.watch.stop()
+
+    def _rests(self, state: str) -> bool:
+        # One whose client is gone has still to go, however idle it is.
+        return state in (_AT_REST if self.connected else _OVER)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the client has its connection still."""
+        return True
 
     async def at_rest(self) -> None:
         """The backend is at rest: look at what it has left behind. Raises what asyncpg raises."""
@@ -189,10 +197,14 @@ class PostgresLane(Lane):
     def own_timeout(self, error: BaseException) -> tuple[str, Stamp] | None:
         if isinstance(error, asyncpg.QueryCanceledError) and "statement timeout" in str(error):
             return self._due("statement_timeout", "statement_timeout", self._asked)
-        if not isinstance(error, TimeoutError):
+        if not self.is_timeout(error):
             return None
         name = "timeout" if self.timeout("timeout") is not None else "command_timeout"
         return self._due(f"asyncpg {name}", name, self.opened)
+
+    def is_timeout(self, error: BaseException) -> bool:
+        """Whether one of asyncpg's own timers brought this about."""
+        return isinstance(error, TimeoutError)
 
     def _due(self, cause: str, name: str, since: Stamp | None) -> tuple[str, Stamp] | None:
         seconds = self.timeout(name)

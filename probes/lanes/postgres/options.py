@@ -13,17 +13,19 @@ class Options:
 
     ``statement``: what executes: ``sleep`` for the plan's delay, an ``insert`` that takes as long, or ``executemany``
     of the plan's chunks. ``fetch``: rows that stream are read one by one from a ``cursor``, or ``all`` at once; empty
-    for what the cause needs. ``check_interval``: client_connection_check_interval of the session in ms, 0 is off.
-    ``acquire_timeout``: seconds of ``acquire(timeout=)``, which bounds the release too; 0 is none.
-    ``next_statement``: another one on the same pool, once the call has ended.
+    for what the cause needs. ``columns``: of ``size`` bytes each, that a row has. ``check_interval``:
+    client_connection_check_interval of the session in ms, 0 is off. ``acquire_timeout``: seconds of
+    ``acquire(timeout=)``, which bounds the release too; 0 is none. ``follow_up``: statements that come on the same
+    pool, once the call has ended.
     """
 
     pool_size: int = 2
     statement: str = "sleep"
     fetch: str = ""
     check_interval: float = 0.0
+    columns: int = 1
     acquire_timeout: float = 0.0
-    next_statement: bool = False
+    follow_up: int = 0
 
     @classmethod
     def of(cls, plan: LanePlan) -> Options:

@@ -19,8 +19,8 @@ from probes.lanes.postgres.login import CONNECT_TIMEOUT
 
 _CLOSE_TIMEOUT = 1.0
 _LOOK = 0.004
-_NEXT = "next statement"
-_NEXT_LASTS = 0.2
+_FOLLOW_UP = "follow-up"
+_FOLLOW_UP_LASTS = 0.2
 
 
 class PooledLane(PostgresLane):
@@ -102,16 +102,16 @@ class PooledLane(PostgresLane):
         return f"pool slot back, {size} of {size} free; connection {'kept' if kept == size else 'closed'}"
 
     async def settled(self) -> None:
-        if self.options.next_statement:
-            await self._next_statement()
+        for _ in range(self.options.follow_up):
+            await self._follow_up()
         await super().settled()
 
-    async def _next_statement(self) -> None:
+    async def _follow_up(self) -> None:
         """Use the pool once more, as whoever shares it will. It lasts a while: long enough to be hit."""
         assert self.pool is not None
-        span = self._span("client", _NEXT)
+        span = self._span("client", _FOLLOW_UP)
         try:
-            await self.pool.fetchval("SELECT pg_sleep($1)", _NEXT_LASTS)
+            await self.pool.fetchval("SELECT pg_sleep($1)", _FOLLOW_UP_LASTS)
         except asyncio.CancelledError as error:
             span.cancelled(error, "it never came to an end")
             raise
@@ -119,6 +119,10 @@ class PooledLane(PostgresLane):
             span.failed(error, self.words(error))
         else:
             span.completed("SELECT pg_sleep was answered")
+
+    @property
+    def connected(self) -> bool:
+        return self.pool is not None and self.pool.get_size() == self.pool.get_max_size()
 
     def _taken(self) -> int:
         # get_idle_size leaves out slots whose connection was closed. A slot is free when it stands in the queue from

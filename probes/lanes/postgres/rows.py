@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from probes.events import TO_CLIENT, BytesSeen, Event
@@ -34,12 +35,12 @@ class Rows(PooledLane):
     async def _fetch(self, connection: Any) -> None:
         async with self.calling():
             rows = await connection.fetch(self.rows_sql(), timeout=self.timeout("timeout"))
-        self.received(sum(len(row[1]) for row in rows), len(rows))
+        self.received(sum(map(row_size, rows)), len(rows))
 
     async def _iterate(self, connection: Any) -> None:
         async with connection.transaction(), self.calling():
             async for row in connection.cursor(self.rows_sql(), prefetch=1, timeout=self.timeout("timeout")):
-                self.received(len(row[1]))
+                self.received(row_size(row))
                 if self._read >= self.plan.after:
                     self.armed(f"row {self._read} read")
 
@@ -59,10 +60,15 @@ class Cursor(PooledLane):
         async with connection.transaction(), self.calling():
             cursor = await connection.cursor(self.rows_sql())
             while rows := await cursor.fetch(_BATCH):
-                self.received(sum(len(row[1]) for row in rows), len(rows))
+                self.received(sum(map(row_size, rows)), len(rows))
                 await asyncio.sleep(self.plan.delay)
 
     def reached(self, sight: Sight) -> str:
         if sight.state != "idle in transaction" or self._read < self.plan.after:
             return ""
         return f"pg_stat_activity {sight.state}, {sight.wait}; {self._read} rows read"
+
+
+def row_size(row: Sequence[Any]) -> int:
+    """Bytes of a row's columns; the last one is what made it take its time."""
+    return sum(map(len, row[:-1]))

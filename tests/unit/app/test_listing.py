@@ -67,7 +67,7 @@ def test_one_is_shown_whole() -> None:
 def test_faults_options_and_the_other_causes_are_shown() -> None:
     lines = whole(ALL[1]).splitlines()
     assert "  fault         kind slow, direction server>client, rate 1024, at phase, seconds 2s" in lines
-    assert "  options       pool_size 3, check_interval 0.5, next_statement true" in lines
+    assert "  options       pool_size 3, check_interval 0.5, second_cancel true" in lines
     deadline = HEAD + 'cause = "deadline"\ndeadline = "500ms"\naffects = "asyncpg"\n' + HTTP
     lines = whole(loaded("d", deadline)).splitlines()
     assert "  cancelled by  the scope's deadline, 500ms after the start" in lines

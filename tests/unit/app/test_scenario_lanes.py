@@ -34,7 +34,7 @@ timeout = "400ms"
 [lanes.options]
 pool_size = 3
 check_interval = 0.5
-next_statement = true
+second_cancel = true
 
 [[lanes.faults]]
 kind = "slow"
@@ -76,7 +76,7 @@ def test_everything_that_a_lane_says_becomes_its_plan() -> None:
             FaultPlan(kind="slow", direction="server>client", at="phase", seconds=2.0, rate=1024),
             FaultPlan(kind="lose-cancel"),
         ),
-        options={"pool_size": 3, "check_interval": 0.5, "next_statement": True},
+        options={"pool_size": 3, "check_interval": 0.5, "second_cancel": True},
     )
 
 
@@ -151,16 +151,16 @@ def test_several_lanes_of_one_protocol_have_names() -> None:
         ("pool_size = 3", "poolsize = 3", "x.toml:20: lanes.1.options.poolsize: postgres has no option 'poolsiz"),
         ("check_interval = 0.5", "check_interval = nan", "x.toml:21: lanes.1.options.check_interval: the option"),
         (
-            "next_statement = true",
-            "next_statement = 1",
-            "x.toml:22: lanes.1.options.next_statement: the option next_statement is true o",
+            "second_cancel = true",
+            "second_cancel = 1",
+            "x.toml:22: lanes.1.options.second_cancel: the option second_cancel is true o",
         ),
         (
-            "next_statement = true",
+            "second_cancel = true",
             'edge = "trio"',
             "x.toml:22: lanes.1.options.edge: the option edge is one of asyncio, an",
         ),
-        ("next_statement = true", "edge = []", "x.toml:22: lanes.1.options.edge"),
+        ("second_cancel = true", "edge = []", "x.toml:22: lanes.1.options.edge"),
         ('kind = "slow"', 'kind = "slow"\nspeed = 1', "x.toml:26: lanes.1.faults.1.speed: unknown key: known ar"),
         ('kind = "slow"', 'kind = "slwo"', "x.toml:25: lanes.1.faults.1.kind: input should be 'freeze', 'black-"),
         ("rate = 1024", "rate = 0", "x.toml:27: lanes.1.faults.1.rate: input should be greater than or equal to 1"),

@@ -38,7 +38,7 @@ def word(ran: Ran, lane: str) -> str:
 
 def following(ran: Ran, lane: str) -> tuple[str, str]:
     """(kind, error) of the end of the statement that came after the call."""
-    (end,) = [event for event in ran.of(SpanEnded, lane) if event.name == "next statement"]
+    (end,) = [event for event in ran.of(SpanEnded, lane) if event.name == "follow-up"]
     return end.kind, getattr(end, "error", "")
 
 
@@ -71,8 +71,8 @@ def test_a_cancel_request_that_is_lost(pg_cache: Path) -> None:
     async def use(bench: PgLanes) -> None:
         ran = await bench.cancelled(
             lost("waits"),
-            lost("command", timeouts={"command_timeout": 0.3}, **options(next_statement=True)),
-            lost("acquire", **options(acquire_timeout=0.3, next_statement=True)),
+            lost("command", timeouts={"command_timeout": 0.3}, **options(follow_up=1)),
+            lost("acquire", **options(acquire_timeout=0.3, follow_up=1)),
             settle=1.0,
         )
         assert {word(ran, name) for name in ("waits", "command", "acquire")} == {ZOMBIE}
@@ -92,7 +92,7 @@ def test_a_cancel_request_that_is_lost(pg_cache: Path) -> None:
 
 def late(name: str, seconds: float, **fields: Any) -> LanePlan:
     faults = (FaultPlan(kind="delay-cancel", seconds=seconds),)
-    return pg(EXECUTING, "task.cancel", name, faults=faults, **options(next_statement=True), **fields)
+    return pg(EXECUTING, "task.cancel", name, faults=faults, **options(follow_up=1), **fields)
 
 
 def test_a_cancel_request_that_is_late_hits_no_other_statement(pg_cache: Path) -> None:
@@ -129,7 +129,7 @@ def test_copy_out_may_leave_a_connection_that_is_still_copying(pg_cache: Path) -
     reset meets a COPY, the connection is thrown away, and asyncpg's own error takes the place of the CancelledError."""
 
     async def use(bench: PgLanes) -> None:
-        plan = pg("COPY out", chunks=50_000, size=500, interval=0.0, **options(next_statement=True))
+        plan = pg("COPY out", chunks=50_000, size=500, interval=0.0, **options(follow_up=1))
         ran = await bench.cancelled(plan)
         lane = ran.lane()
         asked = "→ CancelRequest" in ran.answers()

@@ -132,6 +132,14 @@ def test_a_backend_that_reads_hears_at_once_that_its_client_is_gone(state: str, 
     assert zombie(lane, ZERO + 10**9).ns == 0
 
 
+def test_on_its_way_out_a_backend_waits_for_nothing_and_has_heard_all_the_same() -> None:
+    story = told(seen(executing("COPY in"), -1000, "active", "ClientRead"))
+    hangs_up(story, 100, "FIN")
+    seen(story, 1000, "active")
+    seen(story, 3000, "gone")
+    assert at(lane_of(story), "server", Moment.DONE) == (3000, "pg_stat_activity gone")
+
+
 def test_one_that_works_does_not_and_is_a_zombie_until_it_is_gone() -> None:
     story = told(executing())
     hangs_up(story, 100, "RST")
