@@ -118,6 +118,9 @@ class Runner:
     async def _prepare_lane(self, lane: Lane) -> str:
         try:
             async with asyncio.timeout(_PREPARE_TIMEOUT):
+                if lane.chain and not lane.takes_links:
+                    # Links that nothing passes through would be rows without evidence.
+                    raise NotImplementedError("its calls pass no middleware yet: leave middleware out")
                 await lane.prepare()
                 lane.disturb("start")
         except Exception as error:  # noqa: BLE001 - a client library may raise anything; the run says what

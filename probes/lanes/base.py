@@ -71,6 +71,8 @@ class Lane(ABC):
     """One call of one run. Used once."""
 
     resource = "connection"
+    takes_links = False
+    """Whether this lane leads its call through the middleware of its plan."""
 
     def __init__(self, bench: Bench, run: int, plan: LanePlan) -> None:
         self.bench, self.run, self.plan = bench, run, plan

@@ -39,6 +39,8 @@ def needs_own_channel(plan: LanePlan) -> bool:
 class GrpcLane(GrpcCaller):
     """``house``: the servers, where they are the lane's own."""
 
+    takes_links = True
+
     def __init__(
         self,
         bench: Bench,
