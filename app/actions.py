@@ -13,7 +13,7 @@ from app.paint.canvas import Role
 from app.paint.pages import LEGEND, Line
 from app.paint.view import Hint, Mode
 
-Place = Literal["live", "replay", "scenarios", "lanes", "faults"]
+Place = Literal["live", "replay", "scenarios", "lanes", "faults", "coverage"]
 """Where an action can be done: on a main screen, or in a dialog."""
 
 LIVE: tuple[Place, ...] = ("live",)
@@ -22,6 +22,7 @@ BOTH: tuple[Place, ...] = ("live", "replay")
 SCENARIOS: tuple[Place, ...] = ("scenarios",)
 LANES: tuple[Place, ...] = ("lanes",)
 FAULTS: tuple[Place, ...] = ("faults",)
+COVERAGE: tuple[Place, ...] = ("coverage",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("select(1)", "down,tab", "up down", "lane", "Select the lane above or below", "look", 50),
     Action("evidence", "e", "e", "evidence", "Every mark of the selected lane with all its evidence", "look", 60),
     Action("side", "m", "m", "panels", "Show or hide the timeouts and the machine", "look", 45),
+    Action("coverage", "g", "g", "grid", "What can be tried, what has a scenario, what this session tried", "look", 46),
     Action("addresses", "a", "a", "addresses", "Addresses and commands for outside clients", "look", 88, LIVE),
     Action("record", "r", "r", "record", "Start or stop a recording", "session", 70, LIVE),
     Action("replay", "R,shift+r", "R", "replay", "Replay what happened so far", "session", 65, LIVE),
@@ -123,6 +125,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("turn(1)", "right", "left right", "direction", "Both directions, or one of them", "faults", 70, FAULTS),
     Action("do", "enter", "enter", "do it", "Let it begin, or end; its letter does so at once", "faults", 99, FAULTS),
     Action("close", "escape", "esc", "leave", "Leave the connections as they are", "faults", 95, FAULTS),
+    Action("move(-1, 0)", "left", "arrows", "", "Another phase or cause", "coverage", 0, COVERAGE),
+    Action("move(1, 0)", "right", "arrows", "", "Another phase or cause", "coverage", 0, COVERAGE),
+    Action("move(0, -1)", "up", "arrows", "", "Another phase or cause", "coverage", 0, COVERAGE),
+    Action("move(0, 1)", "down", "arrows", "move", "Another phase or cause", "coverage", 90, COVERAGE),
+    Action("lane(1)", "tab", "tab", "lane", "The next lane; shift+tab: the one before", "coverage", 80, COVERAGE),
+    Action("lane(-1)", "shift+tab", "tab", "", "The next lane; shift+tab: the one before", "coverage", 0, COVERAGE),
+    Action(
+        "open", "enter", "enter", "open", "Its scenarios; or its lane in the panel of lanes", "coverage", 99, COVERAGE
+    ),
+    Action("close", "escape,g,q", "esc", "leave", "Back", "coverage", 95, COVERAGE),
 )
 
 GROUPS = {
@@ -134,10 +146,11 @@ GROUPS = {
     "scenarios": "in the list of scenarios",
     "lanes": "in the panel of lanes",
     "faults": "in the menu of faults",
+    "coverage": "in the grid",
 }
 
 
-DIALOGS: dict[Mode, tuple[Place, ...]] = {"live": ("scenarios", "lanes", "faults"), "replay": ()}
+DIALOGS: dict[Mode, tuple[Place, ...]] = {"live": ("scenarios", "lanes", "faults", "coverage"), "replay": ("coverage",)}
 """The dialogs that are opened from a screen, and have keys of their own."""
 
 

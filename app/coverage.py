@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
-from app.scenario import Loaded
+from app.settings import RunSettings
 from probes import catalogue
 from probes.events import CALLED_BY
 
@@ -16,6 +17,16 @@ MISSING = "missing"
 
 _SHOWN = 3
 """Scenarios that a line names; more are counted."""
+
+
+class Named(Protocol):
+    """What is needed of a scenario that was loaded."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> RunSettings: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +46,12 @@ class Cell:
         return IMPOSSIBLE if self.why else MISSING
 
 
-def cover(scenarios: Iterable[Loaded]) -> list[Cell]:
+def cover(scenarios: Iterable[Named]) -> list[Cell]:
     """Every cell, in the catalogue's order."""
     by: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
     for loaded in scenarios:
         # A hop is called by another lane's handler: nothing strikes it but what comes through that.
-        own = [lane for lane in loaded.scenario.lanes if CALLED_BY not in lane.options]
+        own = [lane for lane in loaded.settings.lanes if CALLED_BY not in lane.options]
         cells = [(lane.protocol, lane.phase, lane.cause) for lane in own]
         for cell in dict.fromkeys(cells):
             by[cell].append(loaded.name)

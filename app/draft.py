@@ -149,6 +149,12 @@ def with_protocol(table: Table, protocol: str) -> Table:
     return _provided(kept, kept)
 
 
+def lane_of(protocol: str, phase: str, cause: str) -> Table:
+    """A lane that is ended by this cause in this phase, with what both of them need."""
+    table: Table = {"protocol": protocol, "phase": phase, "cause": cause}
+    return _provided(table, table)
+
+
 def _known(values: Table, names: Sequence[str] | Mapping[str, Any]) -> Table:
     return {name: value for name, value in values.items() if name in names}
 

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from app import commands
 from app.paint.view import Playback, View
 from app.settings import RunSettings
+from app.tally import Tally
 from probes.events import Event
 from probes.replay import PastLog
 from probes.runlog import SessionLog
@@ -17,6 +18,9 @@ from probes.state import RunState, SessionState
 
 HISTORY = 50
 """How many runs a median is taken over, at most: it is taken again for every frame."""
+
+_DECODED_AT_ONCE = 5
+"""Runs of a recording that are counted in one frame."""
 
 FLASH_NS = 400_000_000
 """How long a transition of the machine flashes, in wall time."""
@@ -84,6 +88,9 @@ class Source(Protocol):
     @property
     def flash_ns(self) -> int: ...
 
+    @property
+    def tally(self) -> Tally: ...
+
 
 def view_of(source: Source, selected: int) -> View:
     """The picture of this moment. A run that has ended is looked at as it stood at its end."""
@@ -116,6 +123,7 @@ class LiveSource:
         """What the next run will do."""
         self._planned_after: int | None = None
         self.log = SessionLog()
+        self.tally = Tally(lambda: self.log.runs, self.log.run)
         self.recording: str | None = None
         self.events: list[Event] = []
         """All of the session, for a replay of it."""
@@ -212,6 +220,7 @@ class ReplaySource:
 
     def __init__(self, player: Player, path: Path | None = None) -> None:
         self.player = player
+        self.tally = Tally(lambda: self.player.log.runs, self.player.log.past, at_once=_DECODED_AT_ONCE)
         self.recording = None if path is None else str(path)
 
     @property

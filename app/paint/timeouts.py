@@ -10,6 +10,7 @@ from app.paint.text import fit, plain
 from app.paint.units import seconds
 from app.paint.view import View
 from app.settings import SCOPE, TIMEOUTS
+from probes import tried
 from probes.events import LanePlan
 
 FIRED = "◆"
@@ -79,10 +80,7 @@ def fired(view: View, lane: str, name: str) -> bool:
     if lane == SCOPE:
         return view.run.zero is not None and view.run.zero.cause == "scope deadline"
     state = view.run.lane(lane)
-    if state is None or state.zero is None or not state.zero.own:
-        return False
-    words = state.zero.cause.replace(" timeout", "").split()
-    return name in words or (name == "timeout" and state.zero.cause == "asyncpg timeout")
+    return state is not None and state.zero is not None and tried.fired(state.zero, name)
 
 
 def _plans(view: View) -> tuple[LanePlan, ...]:

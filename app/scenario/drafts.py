@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from app.draft import lane_of
 from app.scenario.errors import ScenarioError, problem
 from app.scenario.lines import Path
 from app.scenario.model import Scenario
 from app.settings import RunSettings
 from probes import catalogue
 from probes.units import seconds_text
+
+OWN = "own lanes"
+"""What stands in the place of a scenario's name where there is none."""
 
 
 def amend(tables: Sequence[Mapping[str, Any]], base: RunSettings) -> RunSettings:
@@ -31,6 +35,13 @@ def amend(tables: Sequence[Mapping[str, Any]], base: RunSettings) -> RunSettings
     except ValidationError as error:
         path, says = problem(error)
         raise ScenarioError(_of_lane(path, says, tables)) from None
+
+
+def one_lane(protocol: str, phase: str, cause: str) -> RunSettings:
+    """A run with one lane, which is ended by this cause in this phase. Raises ScenarioError where that cannot be."""
+    who: Literal["key", "timeout"] = "timeout" if cause in catalogue.TIMERS else "key"
+    base = RunSettings(OWN, f"{protocol}: {cause} in {phase}", (), cause=who)
+    return amend([lane_of(protocol, phase, cause)], base)
 
 
 def _of_lane(path: Path, says: str, tables: Sequence[Mapping[str, Any]]) -> str:

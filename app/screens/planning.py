@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.notifications import SeverityLevel
 
-from app.library import Library
+from app.coverage import Cell
 from app.screens.lanes import LanesScreen
 from app.screens.scenarios import ScenariosScreen
 from app.screens.scope import ScopeScreen
@@ -17,11 +19,11 @@ PLANNING = ("scenarios", "lanes", "timeouts")
 
 
 class PlanningScreen(ScopeScreen):
-    """``library``: what the chooser has."""
+    """The main screen with the keys that change the next run."""
 
     def __init__(self, source: LiveSource, handle: LabHandle, *, ticker: bool = True) -> None:
         super().__init__(source, ticker=ticker)
-        self.live, self.handle, self.library = source, handle, Library()
+        self.live, self.handle = source, handle
         self._scenario: RunSettings = source.settings
         """As it was loaded: what the lanes are reset to."""
         self._original: RunSettings = source.settings
@@ -33,7 +35,10 @@ class PlanningScreen(ScopeScreen):
     # --- its scenario ---------------------------------------------------------------------------------
 
     def action_scenarios(self) -> None:
-        self.app.push_screen(ScenariosScreen(self.library, self._scenario.scenario), self._load)
+        self._choose(())
+
+    def _choose(self, only: Sequence[str]) -> None:
+        self.app.push_screen(ScenariosScreen(self.library, self._scenario.scenario, only), self._load)
 
     def _load(self, key: str | None) -> None:
         if key is not None:
@@ -58,6 +63,30 @@ class PlanningScreen(ScopeScreen):
         if settings is not None and settings.lanes != self.live.settings.lanes:
             self._plan(settings.named_after(self._scenario))
         self.changed()
+
+    def open_cell(self, cell: Cell | None) -> None:
+        """The scenarios that have such a lane; where there is none, the lane itself."""
+        if cell is None:
+            self.changed()
+        elif not self.live.idle or self.live.listening:
+            self.say("the next run is planned when none is open", "warning")
+        elif cell.by:
+            self._choose(cell.by)
+        else:
+            self._build(cell)
+
+    def _build(self, cell: Cell) -> None:
+        from app.scenario import one_lane
+
+        built = one_lane(cell.lane, cell.phase, cell.cause)
+
+        def plan(settings: RunSettings | None) -> None:
+            if settings is not None:
+                self._scenario, self.selected = built, 0
+                self._plan(settings.named_after(built))
+            self.changed()
+
+        self.app.push_screen(LanesScreen(built, built, 0), plan)
 
     # --- its timeouts ---------------------------------------------------------------------------------
 

@@ -10,10 +10,14 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from app.actions import Action, actions, hint
+from app.coverage import Cell, cover
+from app.grid import Grid
+from app.library import Library
 from app.paint import evidence, guests, machine, scoreboard, timeline, timeouts
 from app.paint.frame import Chrome
 from app.paint.status import paint_status
 from app.paint.view import View
+from app.screens.coverage import CoverageScreen
 from app.screens.pages import EvidenceScreen, HelpScreen, LogScreen
 from app.source import Source, view_of
 from app.widgets.panel import KeyLine, Panel
@@ -34,6 +38,7 @@ class ScopeScreen(Screen[None]):
     def __init__(self, source: Source, *, ticker: bool = True) -> None:
         super().__init__()
         self.source = source
+        self.library = Library()
         self.selected = 0
         self._ticker = ticker
         self._timer: Timer | None = None
@@ -82,6 +87,8 @@ class ScopeScreen(Screen[None]):
         """One frame, if there is anything to it and it can be seen; else the ticker sleeps."""
         top = self.app.screen
         covered = top is not self and isinstance(top, ScopeScreen)
+        if isinstance(top, CoverageScreen) and top.follow():
+            self._dirty = True
         if (self._dirty or self.moving) and not covered:
             self.draw()
         elif self._timer is not None:
@@ -146,6 +153,16 @@ class ScopeScreen(Screen[None]):
 
     def action_evidence(self) -> None:
         self.app.push_screen(EvidenceScreen(self.view()))
+
+    def action_coverage(self) -> None:
+        cells = {(cell.lane, cell.phase, cell.cause): cell for cell in cover(self.library.loaded)}
+        lane = self.view().lane
+        grid = Grid(cells) if lane is None else Grid(cells).at(lane.plan.protocol, lane.plan.phase, lane.plan.cause)
+        live = self.source.mode == "live"
+        self.app.push_screen(CoverageScreen(grid, self.source.tally, opens=live), self.open_cell)
+
+    def open_cell(self, cell: Cell | None) -> None:
+        """A cell of the grid was chosen, or none."""
 
     def action_log(self) -> None:
         self.app.push_screen(LogScreen(self.view()))

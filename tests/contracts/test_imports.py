@@ -9,7 +9,7 @@ import pytest
 
 ROOT_MODULES = {"app", "probes", "servers"}
 
-PURE = ("probes.events", "probes.machine", "probes.state", "probes.fold", "probes.verdict")
+PURE = ("probes.events", "probes.machine", "probes.state", "probes.fold", "probes.verdict", "probes.tried")
 PAINT = "app.paint"
 
 FORBIDDEN = [

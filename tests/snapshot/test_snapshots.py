@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
 from app.console import CancelloscopeApp, ConsoleApp, ReplayApp
+from app.settings import RunSettings
+from probes.events import FaultPlan
 from probes.replay import Player
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import ManualClock, RecordingHandle, Told
@@ -19,8 +22,18 @@ from tests.kit.console_kit import ManualClock, RecordingHandle, Told
 Compare = Callable[..., bool]
 
 
-def live() -> CancelloscopeApp:
-    return CancelloscopeApp(RecordingHandle, kit.settings(), clock=ManualClock(Told().zero), ticker=False)
+def live(plan: RunSettings | None = None) -> CancelloscopeApp:
+    return CancelloscopeApp(RecordingHandle, plan or kit.settings(), clock=ManualClock(Told().zero), ticker=False)
+
+
+def disturbed() -> RunSettings:
+    """So much in the last lane that its options, which become more, are out of sight."""
+    plan = kit.settings()
+    faults = tuple(
+        FaultPlan(kind=kind, at="phase", rate=1024 * (kind == "slow")) for kind in ("freeze", "slow", "hold")
+    )
+    last = replace(plan.lanes[-1], middleware=("pass", "add-timeout:250ms", "shield"), faults=faults)
+    return replace(plan, lanes=(*plan.lanes[:-1], last))
 
 
 async def settled(pilot: Pilot[None]) -> None:
@@ -60,6 +73,16 @@ async def changing_a_lane(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
+async def looking_at_the_grid(pilot: Pilot[None]) -> None:
+    app = pilot.app
+    assert isinstance(app, CancelloscopeApp)
+    await pilot.pause()
+    app.scope.library = kit.library()
+    app.on_events(list(kit.settled()))
+    await pilot.press("g", "tab", "right", "up", "down", "down")
+    await pilot.pause()
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
 def test_a_settled_run(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(live(), run_before=settled, terminal_size=size)
@@ -75,4 +98,8 @@ def test_the_list_of_scenarios(snap_compare: Compare) -> None:
 
 
 def test_the_panel_of_lanes(snap_compare: Compare) -> None:
-    assert snap_compare(live(), run_before=changing_a_lane, terminal_size=(120, 36))
+    assert snap_compare(live(disturbed()), run_before=changing_a_lane, terminal_size=(120, 36))
+
+
+def test_the_grid(snap_compare: Compare) -> None:
+    assert snap_compare(live(), run_before=looking_at_the_grid, terminal_size=(120, 36))

@@ -8,7 +8,7 @@ from app.draft import Table, change, get, new_name, put, table_of, with_protocol
 from app.laneform import MOST_LANES, Form
 from app.paths import scenario_files
 from app.rows import rows
-from app.scenario import LaneSpec, ScenarioError, amend, find
+from app.scenario import LaneSpec, ScenarioError, amend, find, one_lane
 from app.settings import RunSettings
 from probes import catalogue
 from probes.catalogue import PROTOCOLS, cells
@@ -58,6 +58,13 @@ def test_every_cell_of_the_grid_is_reached_by_keys_and_is_right(
     assert timer is None or made.timeouts[timer] == 0.4
     assert bool(made.delay) == (phase in catalogue.LASTING)
     assert [name for name in made.timeouts if name != timer] == []
+
+
+@pytest.mark.parametrize(("protocol", "phase", "cause"), CELLS)
+def test_every_cell_of_the_grid_is_made_as_a_run_of_one_lane(protocol: str, phase: str, cause: str) -> None:
+    made = one_lane(protocol, phase, cause)
+    assert [(each.protocol, each.phase, each.cause) for each in made.lanes] == [(protocol, phase, cause)]
+    assert made.cause == ("timeout" if cause in catalogue.TIMERS else "key")
 
 
 @pytest.mark.parametrize(("protocol", "phase", "cause", "why"), [cell for cell in cells() if cell[3]])
