@@ -24,8 +24,9 @@ T = TypeVar("T")
 
 Effect = Literal["passed", "weakened", "died", "grew"]
 Step = Callable[[], Awaitable[T]]
-Say = Callable[[int, str, Effect, str], None]
-"""(link's number from 1, its name, what became of the signal, by what)."""
+Say = Callable[[int, str, Effect, str, float | None], None]
+"""(link's number from 1, its name, what became of the signal, by what, when it was due on the loop's clock: of a signal
+that grew there, else None)."""
 
 
 class LinkError(ValueError):
@@ -63,8 +64,8 @@ class Link:
     async def close(self) -> None:
         """End what it let run on."""
 
-    def _say(self, effect: Effect, evidence: str) -> None:
-        self._tell(self.number, self.name, effect, evidence)
+    def _say(self, effect: Effect, evidence: str, when: float | None = None) -> None:
+        self._tell(self.number, self.name, effect, evidence, when)
 
 
 class Detached(Link):
@@ -169,12 +170,16 @@ class AddTimeout(Link):
         self.seconds = seconds
 
     async def around(self, step: Step[T], fallback: Callable[[], T]) -> T:
+        del fallback
         scope = asyncio.timeout(self.seconds)
         try:
             async with scope:
-                return await super().around(step, fallback)
+                return await step()
         except TimeoutError:
             self._expired(scope)
+            raise
+        except asyncio.CancelledError:
+            self._say("passed", "CancelledError raised on")
             raise
 
     async def stream(self, source: AsyncIterator[T]) -> AsyncIterator[T]:
@@ -197,7 +202,7 @@ class AddTimeout(Link):
 
     def _expired(self, scope: asyncio.Timeout) -> None:
         if scope.expired():
-            self._say("grew", f"its own limit of {seconds_text(self.seconds)} is over")
+            self._say("grew", f"its own limit of {seconds_text(self.seconds)} is over", scope.when())
 
 
 class DropDeadline(Link):

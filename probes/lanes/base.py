@@ -90,6 +90,8 @@ class Lane(ABC):
         """When the library gave up."""
         self._fired: Stamp | None = None
         """When the timer of asyncio.timeout fired."""
+        self._link_ended_it = False
+        """A link's own limit did."""
         self._unsent = False
         """The call ended before its request was on the wire."""
         bench.ledger.hear = self.wire
@@ -243,7 +245,7 @@ class Lane(ABC):
         if isinstance(error, asyncio.CancelledError):
             span.cancelled(error, evidence, at=at)
             return
-        if (own := self.own_timeout(error)) is not None:
+        if not self._link_ended_it and (own := self.own_timeout(error)) is not None:
             self.triggered(*own)
         span.failed(error, evidence or self.words(error), at=at)
 
@@ -287,8 +289,12 @@ class Lane(ABC):
             if fault.at == at:
                 self.bench.tap.inject(fault)
 
-    def say(self, link: int, name: str, effect: Effect, evidence: str) -> None:
-        """A link between caller and client says what it did to a signal."""
+    def say(self, link: int, name: str, effect: Effect, evidence: str, when: float | None) -> None:
+        """A link between caller and client says what it did to a signal. One that made its own, due at ``when`` on the
+        loop's clock, is the lane's trigger."""
+        if when is not None:
+            self._link_ended_it = True
+            self.triggered(name, Stamp(round(when * 1e9), self.bench.sink.clock.now().err + TIMER_ERR_NS))
         self.bench.sink.emit(
             LinkSignal,
             run=self.run,

@@ -41,15 +41,20 @@ class Connecting(PostgresLane):
     async def exchange(self) -> None:
         self.open_client("asyncpg.connect")
         self.open_resource("asyncpg.connect")
-        # asyncpg's own default is 60 s; a timeout that is not set is left to it.
-        limit: dict[str, Any] = {} if self.timeout("timeout") is None else {"timeout": self.timeout("timeout")}
-        settings = {"application_name": self.application}
         try:
             async with self.calling():
-                connection = await asyncpg.connect(server_settings=settings, **limit, **self.login.at(self.target))
-            connection.terminate()
+                await self.chain.around(self._connect, lambda: None)
         finally:
             self._called.set()
+
+    async def _connect(self) -> None:
+        """Behind the links: a connection that comes when its caller has left is closed all the same."""
+        limit = self.limit()
+        # asyncpg's own default is 60 s; a timeout that is not set is left to it.
+        given: dict[str, Any] = {} if limit is None else {"timeout": limit}
+        settings = {"application_name": self.application}
+        connection = await asyncpg.connect(server_settings=settings, **given, **self.login.at(self.target))
+        connection.terminate()
 
     async def released(self) -> str | None:
         await self._called.wait()

@@ -18,7 +18,11 @@ class CopyOut(PooledLane):
 
     async def use(self, connection: Any) -> None:
         async with self.calling():
-            await connection.copy_from_query(self.rows_sql(), output=self._take, timeout=self.timeout("timeout"))
+            await self.chain.around(lambda: self._copy(connection), str)
+
+    async def _copy(self, connection: Any) -> str:
+        status: str = await connection.copy_from_query(self.rows_sql(), output=self._take, timeout=self.limit())
+        return status
 
     async def _take(self, data: bytes) -> None:
         self.received(len(data), data.count(b"\n"))
@@ -35,9 +39,12 @@ class CopyIn(Writing):
 
     async def use(self, connection: Any) -> None:
         async with self.calling():
-            await connection.copy_to_table(
-                TABLE, schema_name=SCHEMA, source=self._lines(), timeout=self.timeout("timeout")
-            )
+            await self.chain.around(lambda: self._copy(connection), str)
+
+    async def _copy(self, connection: Any) -> str:
+        into: dict[str, Any] = {"schema_name": SCHEMA, "source": self._lines(), "timeout": self.limit()}
+        status: str = await connection.copy_to_table(TABLE, **into)
+        return status
 
     def is_timeout(self, error: BaseException) -> bool:
         # asyncpg 0.32 loses its own TimeoutError when the server has answered its CancelRequest before the source has

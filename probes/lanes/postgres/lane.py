@@ -27,6 +27,8 @@ _AT_REST = ("idle", *_OVER)
 class PostgresLane(Lane):
     """A call of one run with asyncpg. It has a backend once ``attend`` was called."""
 
+    takes_links = True
+
     def __init__(self, bench: Bench, login: Login, backends: Backends, run: int, plan: LanePlan) -> None:
         super().__init__(bench, run, plan)
         self.login, self.backends = login, backends
@@ -37,6 +39,8 @@ class PostgresLane(Lane):
         self.state = ""
         """The backend's, as it was last seen."""
         self.watch: Watch | None = None
+        self._limit: float | None = None
+        """The timeout that asyncpg's call was made with."""
         self._calm = self._resting = False
         self._locks = 0
         self._counting = False
@@ -60,6 +64,11 @@ class PostgresLane(Lane):
             raise
         finally:
             self.call_over()
+
+    def limit(self) -> float | None:
+        """Seconds: what the links leave of the plan's ``timeout`` for the call that is made now."""
+        self._limit = self.chain.budget(self.timeout("timeout"))
+        return self._limit
 
     def call_over(self) -> None:
         """The client has ended its call, or what came before it: now the backend's end is waited for."""
@@ -199,7 +208,7 @@ class PostgresLane(Lane):
             return self._due("statement_timeout", "statement_timeout", self._asked)
         if not self.is_timeout(error):
             return None
-        name = "timeout" if self.timeout("timeout") is not None else "command_timeout"
+        name = "timeout" if self._limit is not None else "command_timeout"
         return self._due(f"asyncpg {name}", name, self.opened)
 
     def is_timeout(self, error: BaseException) -> bool:

@@ -33,8 +33,8 @@ class Listen(PooledLane):
         self.open_resource(f"LISTEN {_CHANNEL}")
         try:
             async with self.calling():
-                await self._lost.wait()
-                raise ListenerLost("the termination listener was called")
+                if await self.chain.around(self._lost.wait, bool):
+                    raise ListenerLost("the termination listener was called")
         finally:
             # A pool takes a closed connection out of its owner's hands at once: it answers no question any more.
             if not self._lost.is_set():

@@ -34,12 +34,13 @@ class Rows(PooledLane):
 
     async def _fetch(self, connection: Any) -> None:
         async with self.calling():
-            rows = await connection.fetch(self.rows_sql(), timeout=self.timeout("timeout"))
+            rows = await self.chain.around(lambda: connection.fetch(self.rows_sql(), timeout=self.limit()), list)
         self.received(sum(map(row_size, rows)), len(rows))
 
     async def _iterate(self, connection: Any) -> None:
         async with connection.transaction(), self.calling():
-            async for row in connection.cursor(self.rows_sql(), prefetch=1, timeout=self.timeout("timeout")):
+            rows = connection.cursor(self.rows_sql(), prefetch=1, timeout=self.limit())
+            async for row in self.chain.stream(aiter(rows)):
                 self.received(row_size(row))
                 if self._read >= self.plan.after:
                     self.armed(f"row {self._read} read")
@@ -59,7 +60,7 @@ class Cursor(PooledLane):
     async def use(self, connection: Any) -> None:
         async with connection.transaction(), self.calling():
             cursor = await connection.cursor(self.rows_sql())
-            while rows := await cursor.fetch(_BATCH):
+            while rows := await self.chain.around(lambda: cursor.fetch(_BATCH), list):
                 self.received(sum(map(row_size, rows)), len(rows))
                 await asyncio.sleep(self.plan.delay)
 

@@ -39,24 +39,25 @@ class Statement(Writing):
 
     async def use(self, connection: Any) -> None:
         async with self.calling():
-            await STATEMENTS[self.options.statement](self, connection)
+            statement = STATEMENTS[self.options.statement]
+            await self.chain.around(lambda: statement(self, connection), lambda: None)
 
 
 async def _sleep(lane: Statement, connection: Any) -> None:
-    await connection.fetchval(f"{lane.tag} SELECT pg_sleep($1)", lane.plan.delay, timeout=lane.timeout("timeout"))
+    await connection.fetchval(f"{lane.tag} SELECT pg_sleep($1)", lane.plan.delay, timeout=lane.limit())
 
 
 async def _insert(lane: Statement, connection: Any) -> None:
     sql = f"{lane.tag} INSERT INTO {ROWS} SELECT $1, $2, 'x' FROM pg_sleep($3)"
     plan = lane.plan
-    await connection.execute(sql, lane.run, plan.lane, plan.delay, timeout=lane.timeout("timeout"))
+    await connection.execute(sql, lane.run, plan.lane, plan.delay, timeout=lane.limit())
 
 
 async def _executemany(lane: Statement, connection: Any) -> None:
     sql = f"{lane.tag} INSERT INTO {ROWS} VALUES ($1, $2, $3)"
     payload = "x" * lane.plan.size
     rows = ((lane.run, lane.plan.lane, payload) for _ in range(lane.plan.chunks))
-    await connection.executemany(sql, rows, timeout=lane.timeout("timeout"))
+    await connection.executemany(sql, rows, timeout=lane.limit())
 
 
 STATEMENTS: dict[str, Callable[[Statement, Any], Awaitable[None]]] = {

@@ -30,9 +30,13 @@ class Acquire(PooledLane):
         asyncio.get_running_loop().call_soon(self._queued)
         try:
             async with self.calling():
-                await self.pool.acquire(timeout=self.timeout("timeout"))
+                await self.chain.around(self._acquire, lambda: None)
         finally:
             self.slot_back.set()
+
+    async def _acquire(self) -> Any:
+        assert self.pool is not None
+        return await self.pool.acquire(timeout=self.limit())
 
     def _queued(self) -> None:
         assert self.pool is not None
