@@ -21,6 +21,9 @@ class Handlers:
     def __init__(self) -> None:
         self._open: defaultdict[tuple[int, str], dict[int, str]] = defaultdict(dict)
         """By span: what a residue calls it."""
+        self._met: dict[str, int] = {}
+        """The newest run of each lane of which a handler was seen."""
+        self._deaths = 0
         self._changed = asyncio.Event()
 
     def observe(self, event: Event) -> None:
@@ -32,12 +35,15 @@ class Handlers:
             return
         if isinstance(event, SpanStarted):
             self._open[event.run, event.lane][event.span] = name
+            if name == HANDLERS:
+                self._met[event.lane] = event.run
         else:
             self._open[event.run, event.lane].pop(event.span, None)
         self._wake()
 
     def clear(self, whose: Tag | None = None) -> None:
         """The process died, and with it all its handlers: everybody's, or ``whose`` it was."""
+        self._deaths += 1
         if whose is None:
             self._open.clear()
         else:
@@ -51,6 +57,12 @@ class Handlers:
     async def entered(self, run: int, lane: str) -> None:
         """Return when a handler of this run and lane is open."""
         while HANDLERS not in self.left(run, lane):
+            await self._changed.wait()
+
+    async def met(self, run: int, lane: str) -> None:
+        """Return when a handler of this run and lane has been seen, open still or not, or a process has died."""
+        deaths = self._deaths
+        while self._met.get(lane) != run and self._deaths == deaths:
             await self._changed.wait()
 
     async def gone(self, run: int, lane: str) -> None:

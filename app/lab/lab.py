@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import importlib
 import os
@@ -38,6 +39,7 @@ DSN_VARIABLE = "CANCELLOSCOPE_PG"
 _LIBRARIES = ("grpcio", "httpx", "httpcore", "h2", "asyncpg", "uvloop", "cancelloscope")
 _IMPORTED_LATE = ("httpcore", "h2.connection", "anyio._backends._asyncio")
 _READY_TIMEOUT = 30.0
+_MEET_TIMEOUT = 1.0
 
 
 class Lab:
@@ -248,7 +250,7 @@ class Lab:
                 limit=command.limit,
             ),
             lanes,
-            self._servers.handlers.gone,
+            self._gone,
             self._servers.handlers.left,
             self._hear_out,
             self._census,
@@ -256,6 +258,15 @@ class Lab:
         for early in self._early:
             self._end_open_run(early)
         await self._runner.run()
+
+    async def _gone(self, run: int, lane: str) -> None:
+        """Return when nothing of this run and lane runs in the servers. A request that is on its way to a process which
+        is busy has no handler yet, and will: it is waited for, but not for ever, as a reset may have come before it."""
+        if any(each.plan.lane == lane and each.handled and each.bench.ledger.requested for each in self._open):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_MEET_TIMEOUT):
+                    await self._servers.handlers.met(run, lane)
+        await self._servers.handlers.gone(run, lane)
 
     async def _hear_out(self) -> None:
         """Before a run is called over: everything that others have said of it is in."""

@@ -71,6 +71,8 @@ class Lane(ABC):
     """One call of one run. Used once."""
 
     resource = "connection"
+    handled = True
+    """Whether a handler of the servers process answers it."""
     takes_links = False
     """Whether this lane leads its call through the middleware of its plan."""
 

@@ -28,6 +28,7 @@ class PostgresLane(Lane):
     """A call of one run with asyncpg. It has a backend once ``attend`` was called."""
 
     takes_links = True
+    handled = False
 
     def __init__(self, bench: Bench, login: Login, backends: Backends, run: int, plan: LanePlan) -> None:
         super().__init__(bench, run, plan)

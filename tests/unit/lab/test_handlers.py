@@ -76,3 +76,20 @@ def test_a_death_ends_all_that_its_process_ran(servers: Servers, whose: Tag | No
     servers.handlers.clear(whose)
     assert servers.handlers.left(RUN, "grpc") == {}
     assert servers.handlers.left(RUN, "other") == other
+
+
+async def test_a_handler_that_has_come_and_gone_was_met(servers: Servers) -> None:
+    met = asyncio.get_running_loop().create_task(servers.handlers.met(RUN, "grpc"))
+    servers.open("resource", "thread")
+    servers.open("server", "handler", lane="other")
+    assert not await over(met)
+    handler = servers.open("server", "handler")
+    assert await over(met)
+    handler.completed()
+    handler.cleaned_up()
+    await servers.handlers.met(RUN, "grpc")
+    later = asyncio.get_running_loop().create_task(servers.handlers.met(RUN + 1, "grpc"))
+    assert not await over(later)
+    # From a process that is dead nothing more is to come.
+    servers.handlers.clear(Tag(RUN + 1, "other"))
+    assert await over(later)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 
 import pytest
 
@@ -294,6 +296,21 @@ async def test_cancelled_while_the_others_are_not_there_yet(lab: Lab, plan: Lane
     ran = await lab.ended(run)
     check(ran, plan)
     grpc(ran, late)
+
+
+async def test_servers_that_are_late_are_heard_out(lab: Lab) -> None:
+    """The call is over before its handler has begun: the servers process was busy with something else."""
+    plan = HTTP1[2]
+    servers = lab.pid("servers")
+    os.kill(servers, signal.SIGSTOP)
+    try:
+        run = lab.fire(plan, settle=PATIENT)
+        await lab.armed(run)
+        lab.cancel()
+        await lab.until(lambda: [event for event in lab.of(FrameSeen, run) if event.name in ("FIN", "RST")])
+    finally:
+        os.kill(servers, signal.SIGCONT)
+    http1(await lab.ended(run), plan)
 
 
 SHORT = [
