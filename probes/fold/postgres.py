@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from probes import events as ev
 from probes.events import TO_SERVER
-from probes.fold_steps import answers, mark, server_step, with_row
+from probes.fold.steps import answers, mark, server_step, with_row
 from probes.machine import TERMINAL, Input, State
 from probes.state import LaneState, Moment
 

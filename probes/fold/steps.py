@@ -47,3 +47,10 @@ def server_step(lane: LaneState, step: Input, event: Event, n: int = 1, evidence
     if lane.teardown is not None and event.t >= lane.teardown and not answers(lane, "server", event):
         return lane
     return replace(lane, server=lane.server.step(step, event.t, n, evidence))
+
+
+def side_step(lane: LaneState, layer: Layer, step: Input, event: Event, evidence: str = "") -> LaneState:
+    """The machine of the side that ``layer`` belongs to, if it belongs to one."""
+    if layer == "client":
+        return client_step(lane, step, event, evidence=evidence)
+    return server_step(lane, step, event, evidence=evidence) if layer == "server" else lane
