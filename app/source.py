@@ -125,8 +125,6 @@ class LiveSource:
         self.log = SessionLog()
         self.tally = Tally(lambda: self.log.runs, self.log.run)
         self.recording: str | None = None
-        self.events: list[Event] = []
-        """All of the session, for a replay of it."""
         self._clock = clock
         self._asked = 0
         self.listening = False
@@ -134,7 +132,6 @@ class LiveSource:
 
     def feed(self, events: Iterable[Event]) -> None:
         for event in events:
-            self.events.append(event)
             self.log.add(event)
 
     def next_run(self) -> int:

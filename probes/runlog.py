@@ -8,15 +8,21 @@ States are immutable, so a checkpoint is a reference.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import Generic, TypeVar
 
-from probes.events import Event
-from probes.fold import fold_run, fold_session, order_key
+from probes.archive import Span
+from probes.events import TICKS, Event
+from probes.fold import SESSION_KINDS, fold_run, fold_session, order_key
+from probes.shelf import Shelf
 from probes.state import RunState, SessionState
 
 _CHECKPOINT_EVERY = 64
+IN_MEMORY = 50_000
+"""Events of the last runs: some twenty runs with four streams."""
+_NONE = RunState()
 
 S = TypeVar("S")
 
@@ -72,6 +78,11 @@ class FoldLog(Generic[S]):
     def events(self) -> tuple[Event, ...]:
         return tuple(self._events[: self._end])
 
+    @property
+    def span(self) -> Span:
+        """From the first event to the last. Raises IndexError when there is none."""
+        return Span(self._keys[0][0], self._keys[-1][0])
+
     def at(self, t: int) -> S:
         """The state as it stood at ``t`` (ns), from the same events."""
         end = self._upto(t)
@@ -98,27 +109,115 @@ class RunLog(FoldLog[RunState]):
 
 
 class SessionLog:
-    """A session: its own state, and a ``RunLog`` a run."""
+    """A session as it goes on: its own state, and the runs.
 
-    def __init__(self) -> None:
+    The events of the last runs are in memory, as many as make ``in_memory`` events; those of the others are on a shelf,
+    and of them only the state is in memory.
+    """
+
+    def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self.session = SessionState()
-        self.runs: dict[int, RunLog] = {}
+        self._said: list[Event] = []
+        """The events that ``fold_session`` takes notice of, as they came."""
+        self._logs: dict[int, RunLog] = {}
+        self._past: dict[int, RunState] = {}
+        self._spans: dict[int, Span] = {}
+        self._room = in_memory
+        self._shelf: Shelf | None = None
+        self._first: int | None = None
+        self._last = 0
 
     def add(self, event: Event) -> None:
-        self.session = fold_session(self.session, event)
+        self._first = event.t if self._first is None or event.t < self._first else self._first
+        self._last = max(self._last, event.t)
+        if type(event) in SESSION_KINDS:
+            self.session = fold_session(self.session, event)
+            self._said.append(event)
         if event.run:
-            self.runs.setdefault(event.run, RunLog()).add(event)
+            known = event.run in self._logs
+            (self._logs[event.run] if known else self._begin(event.run)).add(event)
+            if not known:
+                self._put_away()
 
     def extend(self, events: Iterable[Event]) -> None:
         for event in events:
             self.add(event)
 
+    # --- what is now ----------------------------------------------------------------------------------
+
+    @property
+    def runs(self) -> Sequence[int]:
+        """The numbers of all runs, in the order of their first events' arrival."""
+        return tuple(self._spans)
+
     @property
     def latest(self) -> int:
         """The number of the newest run that has started; 0 before the first."""
-        return max(self.runs, default=0)
+        return max(self._spans, default=0)
 
     def run(self, number: int) -> RunState:
         """The state of a run; an empty one for a number that is not there."""
-        log = self.runs.get(number)
-        return RunState() if log is None else log.state
+        log = self._logs.get(number)
+        return self._past.get(number, _NONE) if log is None else log.state
+
+    # --- looking back ---------------------------------------------------------------------------------
+
+    def archive(self) -> SoFar:
+        """The session up to now, for a player. Raises ValueError when nothing has happened yet."""
+        if self._first is None:
+            raise ValueError("nothing has happened yet")
+        spans = {**self._spans, **{number: log.span for number, log in self._logs.items()}}
+        ordered = {number: spans[number] for number in sorted(spans, key=spans.__getitem__)}
+        return SoFar(Span(self._first, self._last), ordered, sorted(self._said, key=order_key), self.events)
+
+    def events(self, run: int) -> Sequence[Event]:
+        """All events of a run, in order. Raises KeyError."""
+        log = self._logs.get(run)
+        if log is not None:
+            return log.events
+        if self._shelf is None:
+            raise KeyError(run)
+        return self._shelf.take(run)
+
+    # --- what is kept where ---------------------------------------------------------------------------
+
+    def _begin(self, number: int) -> RunLog:
+        """A log for a run that is new, or was put away and has a late event now."""
+        log = RunLog()
+        for event in self.events(number) if self._past.pop(number, None) else ():
+            log.add(event)
+        self._logs[number] = log
+        self._spans.setdefault(number, Span(0, 0))
+        return log
+
+    def _put_away(self) -> None:
+        """The oldest runs that are over, until the others have room."""
+        held = sum(map(len, self._logs.values()))
+        for number in sorted(self._logs)[:-1]:
+            log = self._logs[number]
+            if held <= self._room:
+                return
+            if log.state.open:
+                continue
+            try:
+                self._shelf = self._shelf or Shelf()
+                self._shelf.put(number, log.events)
+            except OSError:
+                # No room on the disk: memory it is, as long as it lasts.
+                return
+            self._past[number], self._spans[number] = log.state, log.span
+            held -= len(log)
+            del self._logs[number]
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """An ``Archive`` of a session that goes on: the runs that there were when it was made."""
+
+    whole: Span
+    spans: Mapping[int, Span]
+    session: Sequence[Event]
+    events: Callable[[int], Sequence[Event]]
+
+    def edges(self, run: int) -> Sequence[Event]:
+        return [event for event in self.events(run) if type(event) not in TICKS]

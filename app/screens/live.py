@@ -132,7 +132,7 @@ class LiveScreen(PlanningScreen):
 
     def action_replay(self) -> None:
         """The session so far, standing at the newest run's first trigger."""
-        player = Player(self.live.events)
+        player = Player(self.live.log.archive())
         zeros = [lane.zero.t for lane in self.live.latest.lanes if lane.zero is not None]
         player.seek(min(zeros, default=player.run_start(self.live.log.latest)))
         source = ReplaySource(player, self.handle.recording)

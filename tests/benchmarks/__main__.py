@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.benchmarks import drawing, hop, paint, recorder, replay, start, ui
+from tests.benchmarks import drawing, hop, memory, paint, recorder, replay, start, ui
 from tests.benchmarks.figures import machine
 
 BENCHMARKS: dict[str, Callable[[bool], None]] = {
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[bool], None]] = {
     "ui": ui.main,
     "recorder": recorder.main,
     "replay": replay.main,
+    "memory": memory.main,
 }
 """By name, in the order in which they run. Called with True they take a few values only."""
 

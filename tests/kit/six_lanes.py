@@ -106,10 +106,12 @@ async def frames(count: int) -> dict[str, Any]:
 async def stream() -> dict[str, Any]:
     """Runs until the console is left; then what arrived, how late, and what was dropped."""
     late_ms: list[float] = []
+    events: list[Event] = []
 
     def factory(on_events: Callable[[list[Event]], None]) -> LabHandle:
         def heard(batch: list[Event]) -> None:
             on_events(batch)
+            events.extend(event for event in batch if event.src == "lab")
             late_ms.append((time.monotonic_ns() - batch[-1].t) / 1e6)
 
         return LabProcess(heard, argv=_SCRIPTED)
@@ -119,7 +121,6 @@ async def stream() -> dict[str, Any]:
         await app.run_async()
     finally:
         await app.handle.stop()
-    events = [event for event in app.source.events if event.src == "lab"]
     return {
         "events": len(events),
         "lost": events[-1].seq - len(events),

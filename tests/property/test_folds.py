@@ -7,6 +7,7 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probes.archive import Held
 from probes.codec import decode, encode
 from probes.events import Event
 from probes.fold import SESSION_KINDS, fold, fold_run, fold_session, order_key
@@ -75,14 +76,36 @@ def test_kinds_that_are_not_the_sessions_leave_it_alone(events: list[Event]) -> 
         state = after
 
 
-@given(sessions())
-def test_a_session_log_holds_every_run(events: list[Event]) -> None:
-    log = SessionLog()
+@given(sessions(), st.sampled_from([0, 30, 1_000_000]))
+def test_a_session_log_holds_every_run_wherever_its_events_are(events: list[Event], in_memory: int) -> None:
+    log = SessionLog(in_memory)
     log.extend(events)
     for number in {event.run for event in events if event.run}:
-        assert log.run(number) == fold(event for event in events if event.run == number)
+        own = [event for event in events if event.run == number]
+        assert log.run(number) == fold(own)
+        assert list(log.events(number)) == own
     assert log.latest == max(event.run for event in events)
     assert log.run(99) == RunState()
+
+
+@given(sessions(), st.sampled_from([0, 1_000_000]))
+def test_a_session_that_goes_on_is_an_archive_like_one_that_is_over(events: list[Event], in_memory: int) -> None:
+    log = SessionLog(in_memory)
+    log.extend(events)
+    live, held = log.archive(), Held(events)
+    assert (live.whole, dict(live.spans), list(live.session)) == (held.whole, dict(held.spans), held.session)
+    assert list(live.spans) == list(held.spans)
+    for number in held.spans:
+        assert (list(live.events(number)), live.edges(number)) == (held.events(number), held.edges(number))
+
+
+@given(sessions(), st.data())
+def test_a_late_event_finds_its_run_also_when_that_was_put_away(events: list[Event], data: st.DataObject) -> None:
+    late = data.draw(st.sampled_from([event for event in events if event.run]))
+    log = SessionLog(in_memory=0)
+    log.extend(event for event in events if event is not late)
+    log.add(late)
+    assert log.run(late.run) == fold(event for event in events if event.run == late.run)
 
 
 @given(runs())

@@ -19,6 +19,7 @@ ROWS = {
     "ui": "from the byte written to the terminal",
     "recorder": "caller held up by write, a block",
     "replay": "seek anywhere and paint",
+    "memory": "look back at a run",
 }
 
 
