@@ -24,6 +24,7 @@ from probes.events import (
     LanePlan,
     RunEnded,
     RunStarted,
+    SpanCancelled,
     SpanStarted,
     Trigger,
 )
@@ -55,7 +56,8 @@ class Guest:
     handler: str = ""
     busy: bool = False
     """A handler of it runs, or a backend."""
-    left: bool = False
+    left: int | None = None
+    """When its trigger was, ns; none yet."""
     closed: bool = False
 
 
@@ -99,9 +101,12 @@ class Guests:
 
     def leave(self, guest: Guest, cause: str, at: Stamp) -> None:
         """Its client has gone, or asked to stop: zero of its lane. The first time counts."""
-        if not guest.left and not guest.closed:
-            guest.left = True
-            self._sink.emit(Trigger, at=at, run=guest.tag.run, lane=guest.tag.lane, cause=cause)
+        if guest.left is None and not guest.closed:
+            self._trigger(guest, cause, at)
+
+    def _trigger(self, guest: Guest, cause: str, at: Stamp) -> None:
+        guest.left = at.t
+        self._sink.emit(Trigger, at=at, run=guest.tag.run, lane=guest.tag.lane, cause=cause)
 
     def close(self, guest: Guest, evidence: str, at: Stamp) -> None:
         """Its exchange is over on the wire."""
@@ -122,7 +127,14 @@ class Guests:
         if isinstance(event, CleanedUp) and event.layer == "server":
             guest.busy = False
             asyncio.get_running_loop().call_soon(self.check)
+        if isinstance(event, SpanCancelled) and event.layer == "server":
+            self._told_first(guest, event)
         return replace(event, run=guest.tag.run, lane=guest.tag.lane)
+
+    def _told_first(self, guest: Guest, event: SpanCancelled) -> None:
+        """A deadline travels with a call: when the server's own timer is the first, it is zero, and not its client."""
+        if guest.left is None or event.t < guest.left:
+            self._trigger(guest, "server's own timer", Stamp(event.t, event.err))
 
     def _bind(self, event: SpanStarted) -> None:
         if event.lane in self._handlers:
