@@ -159,12 +159,18 @@ class Lab:
         elif isinstance(command, commands.Cancel | commands.Stop):
             self._end_open_run(command)
         elif isinstance(command, commands.Fault | commands.Clear):
-            disturb(self._open, command, self.sink)
+            self._disturb(command)
         elif isinstance(command, commands.Listen):
             self.tasks.start(self._listen(command), name="listen")
         else:
             return False
         return True
+
+    def _disturb(self, command: commands.Fault | commands.Clear) -> None:
+        if self._guests is not None:
+            self._guests.disturb(command)
+        else:
+            disturb(self._open, command, self.sink)
 
     def _end_open_run(self, command: commands.Cancel | commands.Stop) -> None:
         if self._runner is None:

@@ -44,7 +44,7 @@ class LiveScreen(PlanningScreen):
             super().tick()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if self.live.listening and action in (*PLANNING, "start", "cancel_all", "cancel_lane", "faults"):
+        if self.live.listening and action in (*PLANNING, "start", "cancel_all", "cancel_lane"):
             return False
         if action in PLANNING:
             return self.live.idle or None

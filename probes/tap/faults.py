@@ -95,11 +95,13 @@ class Faults:
             standing.timer = self._loop.call_later(fault.seconds, self._end, [standing], why)
         self._apply()
 
-    def clear(self, kind: str | None = None) -> None:
-        """End the faults of ``kind``, or all. Raises ValueError for a kind that there is not."""
+    def clear(self, kind: str | None = None, only: Collection[int] | None = None) -> None:
+        """End the faults of ``kind``, or all; of those on connections with the numbers ``only``, or all. Raises
+        ValueError for a kind that there is not."""
         if kind not in (None, *KINDS):
             raise ValueError(_no_such(kind))
-        self._end([standing for standing in self._standing if kind in (None, standing.kind)], "cleared")
+        meant = [standing for standing in self._standing if kind in (None, standing.kind)]
+        self._end([each for each in meant if only is None or any(map(each.reaches, only))], "cleared")
 
     def admit(self, line: Line) -> None:
         """A connection is new: the faults that stand concern it as well."""

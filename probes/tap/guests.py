@@ -11,6 +11,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from probes.clock import Stamp
 from probes.events import (
@@ -115,6 +116,10 @@ class Guests:
             guest.resource.cleaned_up(evidence, at=at)
             self.check()
 
+    def tag(self, lane: str) -> Tag | None:
+        """Run and lane of an open guest."""
+        return next((guest.tag for guest in self._open if guest.tag.lane == lane and not guest.closed), None)
+
     def attribute(self, event: Event) -> Event:
         """An event of the servers process with its guest's run and lane; as it is where it is no guest's."""
         if event.run or not event.lane:
@@ -178,6 +183,11 @@ class GuestLedger(Ledger):
     ) -> None:
         super().__init__(sink, "", conversation)
         self.name, self.guests, self.via = name, guests, via
+        self.victim = Tag(0, "")
+        """The lane that a fault which begins now is meant for."""
+
+    def disturbed(self) -> Tag:
+        return self.victim
 
     def witness(self, conn: int, peer: str) -> Observer:
         return GuestObserver(self, conn, peer)
@@ -210,11 +220,18 @@ class GuestObserver(Observer):
                 self._book.guests.close(guest, f"{direction} {how}", stamp)
             self._guests.clear()
 
+    def hit(self, said: dict[str, Any]) -> None:
+        if said["did"] == "cut":
+            # Zero, before the fault is said to have struck.
+            now = self._book.sink.clock.now()
+            for guest in self._guests.values():
+                self._book.guests.leave(guest, f"tap cut with {said['what']}", now)
+        super().hit(said)
+
     def cut(self, how: str) -> None:
         now = self._book.sink.clock.now()
         super().cut(how)
         for guest in self._guests.values():
-            self._book.guests.leave(guest, f"tap cut with {how}", now)
             self._book.guests.close(guest, f"cut with {how} by the tap", now)
         self._guests.clear()
 

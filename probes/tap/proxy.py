@@ -363,9 +363,10 @@ class Tap:
         """
         self._faults.inject(fault, only)
 
-    def clear(self, kind: str | None = None) -> None:
-        """End the faults of ``kind``, or all: what they held back flows on. Raises ValueError for an unknown kind."""
-        self._faults.clear(kind)
+    def clear(self, kind: str | None = None, only: Collection[int] | None = None) -> None:
+        """End the faults of ``kind``, or all, on the connections with the numbers ``only``, or all: what they held back
+        flows on. Raises ValueError for an unknown kind."""
+        self._faults.clear(kind, only)
 
     def forget(self, link: Link) -> None:
         self.links.discard(link)

@@ -110,9 +110,13 @@ class Ledger:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    def disturbed(self) -> Tag:
+        """Whose connections a fault that begins now is meant for."""
+        return self.expected
+
     def fault_started(self, fault: FaultPlan, detail: str) -> FaultOver:
-        run, lane = self.expected.run, self.expected.lane
-        head: dict[str, Any] = {"run": run, "lane": lane, "layer": "wire"}
+        tag = self.disturbed()
+        head: dict[str, Any] = {"run": tag.run, "lane": tag.lane, "layer": "wire"}
         head |= {"fault": fault.kind, "direction": fault.direction}
         self.sink.emit(FaultStarted, detail=detail, **head)
         return lambda conns, size, why: self._fault_over(head, conns, size, why)

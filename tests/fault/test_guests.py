@@ -17,7 +17,19 @@ import pytest
 from app import commands
 from app.pump import LabProcess
 from app.results import Results
-from probes.events import BackendState, BytesSeen, Event, Listening, RunEnded
+from probes.events import (
+    TO_CLIENT,
+    BackendState,
+    BytesSeen,
+    Event,
+    FaultEnded,
+    FaultPlan,
+    FaultStarted,
+    LaneJoined,
+    Listening,
+    Note,
+    RunEnded,
+)
 from probes.runlog import SessionLog
 
 WAIT = 40.0
@@ -59,6 +71,11 @@ class Hall:
     async def result(self, number: int = 1) -> dict[str, Any]:
         await self.until(lambda: len(self.found) >= number)
         return self.found[number - 1]
+
+    def seen_lanes(self) -> list[str]:
+        """The lanes whose bytes flow, in the order in which they joined."""
+        flowing = {event.lane for event in self.events if isinstance(event, BytesSeen) and event.body}
+        return [event.lane for event in self.events if isinstance(event, LaneJoined) and event.lane in flowing]
 
     @property
     def at(self) -> dict[str, str]:
@@ -176,6 +193,34 @@ async def test_a_client_that_only_knows_reflection() -> None:
         assert lane["server"]["done_us"] is not None
         assert lane["wire"]["evidence"] is not None
         assert lane["chunks"]["on_wire"] > 0
+
+
+@curl
+async def test_a_guest_is_frozen_and_thawed_and_cut_and_nobody_else_is() -> None:
+    async with hall() as it:
+        urls = [f"http://{it.at['http']}/stream?interval=0.02&chunks=100000" for _ in range(2)]
+        victim, other = [await start("curl", url) for url in urls]
+        await it.until(lambda: len(it.seen_lanes()) == 2)
+        lane = it.seen_lanes()[0]
+        it.lab.send(commands.Fault(lane=lane, fault=FaultPlan(kind="freeze", direction=TO_CLIENT)))
+        await it.until(lambda: it.seen(FaultStarted, lane=lane, fault="freeze"))
+        it.lab.send(commands.Clear(lane=lane))
+        await it.until(lambda: it.seen(FaultEnded, lane=lane, fault="freeze"))
+        it.lab.send(commands.Fault(lane=lane, fault=FaultPlan(kind="cut", how="RST")))
+        assert await victim.wait() != 0
+        assert other.returncode is None
+        other.terminate()
+        await other.wait()
+        lanes = (await it.result())["lanes"]
+        assert lanes.pop(lane)["wire"]["evidence"] == "cut by the tap with RST"
+        (left,) = lanes.values()
+        assert left["wire"]["evidence"].startswith("client>server")
+
+
+async def test_a_guest_that_is_not_there_cannot_be_disturbed() -> None:
+    async with hall() as it:
+        it.lab.send(commands.Clear(lane="http/1.1 7"))
+        await it.until(lambda: it.seen(Note, text="no lane 'http/1.1 7' is open: nothing was disturbed"))
 
 
 @curl
