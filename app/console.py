@@ -24,8 +24,9 @@ from app.screens.live import LiveScreen
 from app.screens.replay import ReplayScreen
 from app.screens.scope import ScopeScreen
 from app.settings import RunSettings
-from app.source import HandleFactory, LiveSource, Player, ReplaySource
+from app.source import HandleFactory, LiveSource, ReplaySource
 from probes.events import Event
+from probes.replay import Player
 
 
 class ConsoleApp(App[None]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -12,7 +11,7 @@ from app.paint.view import Playback, View
 from app.settings import RunSettings
 from app.tally import Tally
 from probes.events import Event
-from probes.replay import PastLog
+from probes.replay import Player
 from probes.runlog import SessionLog
 from probes.state import RunState, SessionState
 
@@ -24,6 +23,10 @@ _DECODED_AT_ONCE = 5
 
 FLASH_NS = 400_000_000
 """How long a transition of the machine flashes, in wall time."""
+
+
+SKIP_NS = 2_500_000_000
+"""How long it is said that something was skipped, in wall time."""
 
 
 class LabHandle(Protocol):
@@ -184,39 +187,13 @@ class LiveSource:
         return _settled(map(self.log.run, _last(self.log.runs)))
 
 
-class Player(Protocol):
-    """The shape of ``probes.replay.Player``: a position in a recorded session, ns of the recording's clock."""
-
-    log: PastLog
-    position: int
-    playing: bool
-    speed: Fraction
-    start: int
-    end: int
-
-    @property
-    def run(self) -> int: ...
-
-    def toggle(self) -> None: ...
-
-    def faster(self) -> None: ...
-
-    def slower(self) -> None: ...
-
-    def step(self, direction: int) -> None: ...
-
-    def seek(self, t: int) -> None: ...
-
-    def advance(self, elapsed_ns: int) -> None: ...
-
-
 class ReplaySource:
-    """A player as a source."""
+    """A player as a source. ``live``: it plays what a session that goes on has recorded."""
 
     mode: Literal["replay"] = "replay"
 
-    def __init__(self, player: Player, path: Path | None = None) -> None:
-        self.player = player
+    def __init__(self, player: Player, path: Path | None = None, *, live: bool = False) -> None:
+        self.player, self._live = player, live
         self.tally = Tally(lambda: self.player.log.runs, self.player.log.past, at_once=_DECODED_AT_ONCE)
         self.recording = None if path is None else str(path)
 
@@ -259,8 +236,23 @@ class ReplaySource:
     @property
     def playback(self) -> Playback:
         player = self.player
-        speed = f"{player.speed}×" if player.speed >= 1 else str(player.speed)
-        return Playback(player.playing, speed, player.position - player.start, player.end - player.start)
+        return Playback(
+            player.playing,
+            f"{player.speed}×" if player.speed >= 1 else str(player.speed),
+            player.position - player.start,
+            player.end - player.start,
+            slow=player.speed < 1,
+            live=self._live,
+            loop=player.part is not None and player.part.loop,
+            skipped=self._skipped,
+        )
+
+    @property
+    def _skipped(self) -> int:
+        """What was left out a moment ago, ns; 0 where nothing was."""
+        skip, at = self.player.skip, self.player.position
+        seen = skip is not None and skip[1] <= at < skip[1] + SKIP_NS * self.player.speed
+        return skip[1] - skip[0] if skip is not None and seen else 0
 
 
 def _last(runs: Iterable[int]) -> list[int]:

@@ -5,7 +5,8 @@ as a ``SessionLog`` would that holds exactly the events up to the position. A ru
 it plays forward it keeps its folded state, and it goes back to a checkpoint when it does not.
 
 Where no run is open and nothing happens for long (the lab starts, somebody talks), playing skips ahead: a quarter of
-a second of wall time on either side of the gap is played, the rest is not, and is counted in ``skipped_ns``.
+a second of wall time on either side of the gap is played, the rest is not, and is counted in ``skipped_ns``. A part of
+the recording can be played by itself (``probes.part``); in it, what is quiet inside a run is skipped as well.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Generic, TypeVar
 from probes.archive import Archive, Held, Span
 from probes.events import Event
 from probes.fold import fold, fold_session
+from probes.part import AFTER, BEFORE, QUIET, REST, Gap, Part, pass_over
 from probes.runlog import FoldLog, RunLog
 from probes.state import RunState, SessionState
 
@@ -50,13 +52,18 @@ class Player:
         self.header, self.notes = header or {}, notes
         self.start, self.end = archive.whole
         self._spans = archive.spans
-        self._gaps = _gaps(list(self._spans.values()), self.start, self.end)
+        self._gaps = tuple(_gaps(list(self._spans.values()), self.start, self.end))
         self.log = PastLog(archive)
         """The session as it stood at ``position``."""
         self.playing = False
         self.speed = Fraction(1)
         self.skipped_ns = 0
         """How much of the recording's time playing has skipped so far."""
+        self.skip: Gap | None = None
+        """What it skipped last, since somebody moved it."""
+        self.part: Part | None = None
+        """What is played by itself; None: everything."""
+        self._rest = 0
         self._carry = Fraction(0)
         self.position = self.start
         self.seek(self.start)
@@ -86,31 +93,44 @@ class Player:
 
     def seek(self, t: int) -> None:
         """Go to ``t``, or to the nearer end of the recording."""
-        self._carry = Fraction(0)
+        self._carry, self._rest, self.skip = Fraction(0), 0, None
         self._move(min(max(t, self.start), self.end))
 
     def step(self, direction: int) -> None:
         """Pause, and go to the next (+1) or the previous (-1) moment; stay where there is none."""
         self.playing = False
-        target = self._next_moment() if direction > 0 else self._previous_moment()
-        if target is not None:
+        target = self._moment(direction)
+        if target is not None and (self.part is None or target in self.part):
             self.seek(target)
 
+    def edge(self, last: bool) -> None:
+        """Go to the first or the last instant of the part, or of the recording."""
+        self.seek(self._bounds[last])
+
     def advance(self, elapsed_ns: int) -> None:
-        """Let ``elapsed_ns`` of wall time pass. Playing stops at the end."""
-        if not self.playing:
+        """Let ``elapsed_ns`` of wall time pass. Playing stops at the end, or begins again in a loop."""
+        if not self.playing or self._resting(elapsed_ns):
             return
         exact = elapsed_ns * self.speed + self._carry
         whole = int(exact)
         self._carry = exact - whole
-        self._move(min(self._skip(self.position, whole), self.end))
-        self.playing = self.position < self.end
+        end = self._bounds[1]
+        self._move(min(self._skip(self.position, whole), end))
+        if self.position >= end:
+            self.playing = self.part is not None and self.part.loop
+            self._rest = REST * self.playing
 
     def toggle(self) -> None:
         """Play or pause; at the end, play again from the start."""
-        if not self.playing and self.position == self.end:
-            self.seek(self.start)
+        if not self.playing and self.position >= self._bounds[1]:
+            self.edge(last=False)
         self.playing = not self.playing
+
+    def play(self, part: Part) -> None:
+        """Play ``part`` by itself, from its begin."""
+        self.part = part
+        self.seek(part.first)
+        self._rest, self.playing = REST * part.loop, True
 
     def set_speed(self, speed: Fraction) -> None:
         """One of ``SPEEDS``. Raises ValueError."""
@@ -130,37 +150,41 @@ class Player:
         self.position = t
         self.log.move(t)
 
+    @property
+    def _bounds(self) -> Gap:
+        return (self.start, self.end) if self.part is None else (self.part.first, self.part.last)
+
+    def _resting(self, elapsed_ns: int) -> bool:
+        """A loop stands at its ends for a while."""
+        if self._rest <= 0:
+            return False
+        self._rest -= elapsed_ns
+        if self._rest <= 0 and self.part is not None and self.position >= self.part.last:
+            self.play(self.part)
+        return True
+
     def _skip(self, at: int, amount: int) -> int:
         """``at`` plus ``amount``, less what is idle in between."""
-        edge = int(_GAP_EDGE_NS * min(self.speed, Fraction(1)))
-        target = at + amount
-        for first, last in self._gaps[max(0, bisect_right(self._gaps, (at,)) - 1) :]:
-            begin, over = max(first + edge, at), last - edge
-            if target <= begin:
-                break
-            if begin < over:
-                target += over - begin
-                self.skipped_ns += over - begin
+        scale = min(self.speed, Fraction(1))
+        if self.part is None:
+            gaps, after, before = self._gaps, int(_GAP_EDGE_NS * scale), int(_GAP_EDGE_NS * scale)
+        else:
+            gaps = tuple(gap for gap in self.part.quiet if gap[1] - gap[0] > QUIET * scale)
+            after, before = int(AFTER * scale), int(BEFORE * scale)
+        target, skip = pass_over(at, amount, gaps, after, before)
+        if skip is not None:
+            self.skip, self.skipped_ns = skip, self.skipped_ns + target - at - amount
         return target
 
-    def _next_moment(self) -> int | None:
-        for number, span in self._spans.items():
-            if span.last <= self.position:
+    def _moment(self, direction: int) -> int | None:
+        """The time of the next or the previous moment, of whatever run."""
+        for number, span in list(self._spans.items())[::direction]:
+            if (span.last <= self.position) if direction > 0 else (span.first >= self.position):
                 continue
             moments = self.moments(number)
-            index = bisect_right(moments, self.position)
-            if index < len(moments):
+            index = bisect_right(moments, self.position) if direction > 0 else bisect_left(moments, self.position) - 1
+            if 0 <= index < len(moments):
                 return moments[index]
-        return None
-
-    def _previous_moment(self) -> int | None:
-        for number, span in reversed([*self._spans.items()]):
-            if span.first >= self.position:
-                continue
-            moments = self.moments(number)
-            index = bisect_left(moments, self.position)
-            if index:
-                return moments[index - 1]
         return None
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from app.paint.canvas import Canvas, Role
 from app.paint.text import fit, plain, width
 from app.paint.units import figure
-from app.paint.view import Hint, View
+from app.paint.view import Hint, Playback, View
 from probes.state import SessionState
 
 
@@ -46,17 +46,21 @@ def _length(items: Sequence[Item]) -> int:
 
 def _mode(view: View) -> list[Item]:
     brand = Item(" Cancelloscope ", Role.BRAND, 20)
-    if view.playback is not None:
-        state = "▸" if view.playback.playing else "‖"
-        where = f"{view.playback.position / 1e9:.3f} s"
+    play, rec = view.playback, Item("● REC" if view.recording else "", Role.REC, 99)
+    if play is not None:
         return [
             brand,
-            Item(" REPLAY ", Role.REPLAY, 100),
-            Item(f"{state} {view.playback.speed}", Role.STRONG, 95),
+            Item(" SLOW MOTION " if play.live else " REPLAY ", Role.REPLAY, 100),
+            Item(f"{play.glyph} {play.speed}{' loop' if play.loop else ''}", Role.STRONG, 95),
             Item(_after(view), Role.DONE, 92),
-            Item(f"{where} of {view.playback.length / 1e9:.1f} s", Role.DIM, 45),
+            Item(f"skipped {figure(play.skipped)}" if play.skipped else "", Role.ALERT, 91),
+            *([rec] if play.live else [Item(_where(play), Role.DIM, 45)]),
         ]
-    return [brand, Item(" LIVE ", Role.LIVE, 100), Item("● REC" if view.recording else "", Role.REC, 99)]
+    return [brand, Item(" LIVE ", Role.LIVE, 100), rec]
+
+
+def _where(play: Playback) -> str:
+    return f"{play.position / 1e9:.3f} s of {play.length / 1e9:.1f} s"
 
 
 def _after(view: View) -> str:

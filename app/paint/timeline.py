@@ -117,6 +117,8 @@ def title(view: View, _rows: int) -> tuple[str, str]:
         return "timeline", ""
     if run.outcome == "aborted":
         return f"timeline · aborted: {plain(run.detail)}", ""
+    if view.playback is not None and (view.playback.slow or view.playback.skipped):
+        return "timeline", view.playback.words
     if run.ended is not None:
         return "timeline", f"settled {figure(run.ended - run.started)} after its start"
     return "timeline", ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.paint.canvas import Canvas
+from app.paint.units import figure
 from app.settings import RunSettings
 from probes.state import LaneState, RunState, SessionState
 
@@ -31,6 +32,23 @@ class Playback:
     speed: str
     position: int
     length: int
+    slow: bool = False
+    live: bool = False
+    """Whether it is a session that still goes on."""
+    loop: bool = False
+    skipped: int = 0
+    """ns that were left out a moment ago, because nothing happened in them."""
+
+    @property
+    def words(self) -> str:
+        """Slow motion, for a panel's line."""
+        loop = ", in a loop" if self.loop else ""
+        skipped = f"skipped {figure(self.skipped)} · " if self.skipped else ""
+        return f"{skipped}slow motion {self.speed}{loop} {self.glyph}"
+
+    @property
+    def glyph(self) -> str:
+        return "▸" if self.playing else "‖"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from app.screens.confirm import ConfirmScreen
 from app.screens.faults import FaultsScreen
 from app.screens.pages import PageScreen
 from app.screens.planning import PLANNING, PlanningScreen
-from app.screens.replay import ReplayScreen
+from app.screens.replay import ReplayScreen, SlowScreen
 from app.source import LabHandle, LiveSource, ReplaySource
+from probes.part import trigger
 from probes.record import RecordingError
 from probes.replay import Player
 
@@ -38,8 +39,11 @@ class LiveScreen(PlanningScreen):
         super().__init__(source, handle, ticker=ticker)
         self._clock, self._key_ns = clock, key_ns
         self._quiet_until = 0
+        self._slow: SlowScreen | None = None
 
     def tick(self) -> None:
+        if self._slow is not None:
+            self._slow.follow()
         if self._clock() >= self._quiet_until:
             super().tick()
 
@@ -61,6 +65,8 @@ class LiveScreen(PlanningScreen):
                 return there and (self.live.run.open or None)
             case "faults":
                 return self.live.run.open or None
+            case "slow":
+                return self._told or None
             case "replay":
                 return (self.live.idle and self.live.log.latest > 0) or None
         return True
@@ -139,6 +145,25 @@ class LiveScreen(PlanningScreen):
         screen = ReplayScreen(source, clock=self._clock, ticker=self._ticker)
         screen.selected = self.selected
         self.app.push_screen(screen, lambda _: self.changed())
+
+    @property
+    def _told(self) -> bool:
+        """Whether the last run has had its trigger, and nobody waits for a cancel any more."""
+        run = self.live.latest
+        waits = run.open and any(lane.zero is None and lane.layer("caller").ended is None for lane in run.lanes)
+        return trigger(run) is not None and not waits
+
+    def action_slow(self) -> None:
+        """The last run again, on this screen as it looks now."""
+        screen = self._slow = SlowScreen(self.live, clock=self._clock, ticker=self._ticker)
+        screen.selected = self.selected
+        self.app.push_screen(screen, self._live_again)
+
+    def _live_again(self, _: None) -> None:
+        if self._slow is not None:
+            self.selected = self._slow.selected
+        self._slow = None
+        self.changed()
 
     def action_leave(self) -> None:
         if not self.live.run.open:

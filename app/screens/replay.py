@@ -1,12 +1,16 @@
-"""The screen over a recording, or over what this session recorded so far."""
+"""The screen over a recording, or over what this session recorded so far; and over the last run in slow motion."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from app.actions import bindings
 from app.screens.scope import ScopeScreen
-from app.source import ReplaySource
+from app.source import LiveSource, ReplaySource
+from probes.part import SLOW, Gap, Part, loop_part, slow_part, trigger
+from probes.replay import Player
+from probes.state import RunState
 
 
 class ReplayScreen(ScopeScreen):
@@ -16,47 +20,164 @@ class ReplayScreen(ScopeScreen):
 
     def __init__(self, source: ReplaySource, *, clock: Callable[[], int], ticker: bool = True) -> None:
         super().__init__(source, ticker=ticker)
-        self._player = source.player
+        self.replay = source
         self._clock = clock
         self._then = clock()
+        self._before: Fraction | None = None
+        """The speed at which slow motion began; None while there is none."""
+
+    @property
+    def player(self) -> Player:
+        return self.replay.player
 
     @property
     def moving(self) -> bool:
-        return self._player.playing
+        return self.player.playing
 
     def tick(self) -> None:
         now = self._clock()
-        if self._player.playing:
-            self._player.advance(now - self._then)
+        if self.player.playing:
+            self.player.advance(now - self._then)
             self._dirty = True
         self._then = now
         super().tick()
 
     def label(self, name: str) -> str:
-        return "pause" if name == "play" and self._player.playing else ""
+        match name:
+            case "play":
+                return "pause" if self.player.playing else ""
+            case "slow":
+                return "" if self._before is None else "normal speed"
+            case "loop":
+                return "no loop" if self._looping else ""
+        return ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        del parameters
+        return action not in ("slow", "loop") or trigger(self.shown_run) is not None or None
+
+    # --- moving ---------------------------------------------------------------------------------------
 
     def action_play(self) -> None:
         self._then = self._clock()
-        self._player.toggle()
+        self.player.toggle()
         self.changed()
 
     def action_moment(self, direction: int) -> None:
-        self._player.step(direction)
+        self.player.step(direction)
         self.changed()
 
     def action_speed(self, direction: int) -> None:
         if direction > 0:
-            self._player.faster()
+            self.player.faster()
         else:
-            self._player.slower()
+            self.player.slower()
         self.changed()
 
     def action_edge(self, last: int) -> None:
-        self._player.seek(self._player.end if last else self._player.start)
+        self.player.edge(bool(last))
         self.changed()
+
+    # --- slow motion ----------------------------------------------------------------------------------
+
+    @property
+    def shown_run(self) -> RunState:
+        """The run at the position, as it was at its end."""
+        return self.player.log.outline(self.player.run) if self.player.run else RunState()
+
+    @property
+    def _slow(self) -> Part | None:
+        return slow_part(self.shown_run, self.player.end)
+
+    @property
+    def _looping(self) -> bool:
+        return self.player.part is not None and self.player.part.loop
+
+    def action_slow(self) -> None:
+        """From just before the trigger, at 1/100; again: the speed that was before, from where it stands."""
+        if self._before is None:
+            self.begin_slowly()
+        else:
+            self.player.set_speed(self._before)
+            self.player.part, self._before = None, None
+        self.changed()
+
+    def begin_slowly(self) -> None:
+        if (part := self._slow) is not None:
+            self._before = self.player.speed
+            self.player.set_speed(SLOW)
+            self._play(part)
+
+    def action_loop(self) -> None:
+        """Over and over; again: on from where it stands."""
+        if self._looping:
+            self.player.part = None if self._before is None else self._slow
+        elif (part := loop_part(self.shown_run, self.section())) is not None:
+            self._play(part)
+        self.changed()
+
+    def _play(self, part: Part) -> None:
+        self._then = self._clock()
+        self.player.play(part)
+
+    def section(self) -> Gap | None:
+        """From one cursor to the other, where there are two."""
+        return None
 
     def action_leave(self) -> None:
         if len(self.app.screen_stack) > 2:
             self.dismiss()
         else:
             self.app.exit()
+
+
+class SlowScreen(ReplayScreen):
+    """The last run of a session that goes on, in slow motion: a replay of what there is of it. The session goes on
+    behind it, and a new run ends it."""
+
+    def __init__(self, live: LiveSource, *, clock: Callable[[], int], ticker: bool = True) -> None:
+        self._live, self._number = live, live.log.latest
+        super().__init__(ReplaySource(self._so_far(), live=True), clock=clock, ticker=ticker)
+        self._open = live.latest.open
+        """Whether there was more to come of the run when its events were taken."""
+        self._over = False
+
+    def on_mount(self) -> None:
+        # Textual calls the bases' handlers as well.
+        self.player.seek(self.player.end)
+        self.begin_slowly()
+        self.follow()
+
+    def _so_far(self) -> Player:
+        return Player(self._live.log.archive())
+
+    def label(self, name: str) -> str:
+        return "live" if name in ("slow", "leave") else super().label(name)
+
+    def action_slow(self) -> None:
+        self.dismiss()
+
+    def on_screen_resume(self) -> None:
+        self.follow()
+
+    def follow(self) -> None:
+        """What has happened behind it: more of this run, or another one."""
+        self.replay.recording = self._live.recording
+        if self._live.log.latest != self._number:
+            if self.app.screen is self and not self._over:
+                self._over = True
+                self.notify(f"run {self._live.log.latest} has begun: live again", timeout=4)
+                self.dismiss()
+        elif self._open and not self._live.latest.open:
+            self._open = False
+            self._take_rest()
+
+    def _take_rest(self) -> None:
+        """The run is over: play on with all of it."""
+        old, new = self.player, self._so_far()
+        self.replay.player = new
+        new.seek(old.position)
+        new.set_speed(old.speed)
+        new.part = old.part if self._looping else self._slow
+        new.playing = old.playing or old.position == old.end
+        self.changed()

@@ -9,7 +9,15 @@ import pytest
 
 ROOT_MODULES = {"app", "probes", "servers"}
 
-PURE = ("probes.events", "probes.machine", "probes.state", "probes.fold", "probes.verdict", "probes.tried")
+PURE = (
+    "probes.events",
+    "probes.machine",
+    "probes.state",
+    "probes.fold",
+    "probes.verdict",
+    "probes.tried",
+    "probes.part",
+)
 PAINT = "app.paint"
 
 FORBIDDEN = [

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 
 from probes.events import CALL, Event, LabReady, RunEnded, RunStarted, Signal, SpanCancelled, Trigger
+from probes.part import REST, SLOW, loop_part, slow_part
 from probes.replay import SPEEDS, Player
 from tests.kit.story import plan
 
@@ -139,3 +140,63 @@ def test_playing_ends_at_the_end_and_begins_again_at_the_start() -> None:
     assert (player.position, player.playing) == (player.end, False)
     player.toggle()
     assert (player.position, player.playing) == (player.start, True)
+
+
+def test_a_run_in_slow_motion_begins_before_its_trigger_and_leaves_out_what_is_quiet() -> None:
+    player = Player(session())
+    zero, end = 10 * S + 500 * MS, 11 * S
+    part = slow_part(player.log.outline(1), player.end)
+    assert part is not None
+    player.set_speed(SLOW)
+    player.play(part)
+    assert player.position == zero - 15 * MS
+    player.advance(1_700 * MS)
+    assert (player.position, player.skip) == (zero + 2 * MS, None)
+    # 498 ms without anything: 12 ms after the last mark and 8 ms before the end are played.
+    player.advance(1_300 * MS)
+    assert player.position == end - 7 * MS
+    assert player.skip == (zero + 14 * MS, end - 8 * MS)
+    player.advance(10 * S)
+    assert (player.position, player.playing) == (end, False)
+    player.step(+1)
+    assert player.position == end, "the next run is no part of it"
+    player.toggle()
+    assert (player.position, player.playing, player.skip) == (zero - 15 * MS, True, None)
+
+
+def test_slow_motion_of_a_run_that_still_goes_on_ends_where_the_session_does() -> None:
+    events = session()[:-1]
+    part = slow_part(Player(events).log.outline(2), events[-1].t)
+    assert part is not None
+    assert part.last == events[-1].t
+
+
+def test_a_loop_rests_at_both_of_its_ends() -> None:
+    player = Player(session())
+    zero = 10 * S + 500 * MS
+    part = loop_part(player.log.outline(1))
+    assert part is not None
+    assert (part.first, part.last) == (zero, zero + 2 * MS)
+    player.set_speed(SLOW)
+    player.play(part)
+    seen = []
+    for wall in (REST - 1, 1, 100 * MS, 200 * MS, REST - 1, 1, REST, 50 * MS):
+        player.advance(wall)
+        seen.append(player.position - zero)
+    assert seen == [0, 0, 1 * MS, 2 * MS, 2 * MS, 0, 0, MS // 2]
+    assert player.playing
+
+
+def test_a_loop_of_a_section_is_that_section() -> None:
+    run = Player(session()).log.outline(1)
+    part = loop_part(run, (10 * S + 400 * MS, 10 * S + 501 * MS))
+    assert part is not None
+    assert (part.first, part.last, part.loop) == (10 * S + 400 * MS, 10 * S + 501 * MS, True)
+    assert loop_part(run, (5, 5)) is None
+
+
+def test_a_run_without_a_trigger_has_no_slow_motion_and_no_loop() -> None:
+    untouched = [event for event in session() if not isinstance(event, Trigger | Signal | SpanCancelled)]
+    run = Player(untouched).log.outline(1)
+    assert slow_part(run, untouched[-1].t) is None
+    assert loop_part(run) is None
