@@ -41,6 +41,7 @@ class Role(IntEnum):
     ZOMBIE = auto()
     LIT_RUNNING = auto()
     LIT_DONE = auto()
+    LIT_INTERRUPT = auto()
     LIT_CLEANUP = auto()
     LIT_ALERT = auto()
     LIT_TEXT = auto()

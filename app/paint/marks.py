@@ -24,6 +24,14 @@ GLYPHS: dict[Moment, tuple[str, str]] = {
 }
 """Filled when it was seen, hollow when only a library says so."""
 
+_FLASHES = {
+    Role.DONE: Role.LIT_DONE,
+    Role.INTERRUPT: Role.LIT_INTERRUPT,
+    Role.CLEANUP: Role.LIT_CLEANUP,
+    Role.ZERO: Role.LIT_DONE,
+}
+"""A mark that has just come, in slow motion."""
+
 ROLES = {Moment.DONE: Role.DONE, Moment.INTERRUPT: Role.INTERRUPT, Moment.CLEANUP: Role.CLEANUP}
 TRIGGER = "▾"
 _RANK = {Moment.INTERRUPT: 1, Moment.DONE: 2, Moment.CLEANUP: 3}
@@ -36,11 +44,13 @@ SEPARATOR = " · "
 
 
 class Shown(NamedTuple):
-    """A mark of a row. ``trigger``: the lane's own timer, which stands at zero with its cause."""
+    """A mark of a row. ``trigger``: the lane's own timer, which stands at zero with its cause. ``fresh``: it has just
+    come, and flashes with its words."""
 
     mark: Mark
     seen: bool = True
     trigger: bool = False
+    fresh: bool = False
 
     @property
     def glyph(self) -> str:
@@ -48,7 +58,8 @@ class Shown(NamedTuple):
 
     @property
     def role(self) -> Role:
-        return Role.ZERO if self.trigger else ROLES[self.mark.moment]
+        role = Role.ZERO if self.trigger else ROLES[self.mark.moment]
+        return _FLASHES[role] if self.fresh else role
 
 
 class Placed(NamedTuple):
@@ -108,7 +119,7 @@ def draw(canvas: Canvas, y: int, placed: Sequence[Placed], axis: Axis) -> None:
 
 
 def _words(each: Placed) -> list[Words]:
-    mark, seen, trigger = each.shown
+    mark, seen, trigger, _ = each.shown
     if not mark.evidence:
         return []
     says = "" if seen or mark.moment is not Moment.DONE else "says "

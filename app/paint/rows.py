@@ -46,9 +46,16 @@ class _Row(NamedTuple):
 
 
 def paint_row(
-    canvas: Canvas, y: int, lane: LaneState, layers: Sequence[Layer], axis: Axis, now: int, run: RunState
+    canvas: Canvas,
+    y: int,
+    lane: LaneState,
+    layers: Sequence[Layer],
+    axis: Axis,
+    now: int,
+    run: RunState,
+    flash_ns: int = 0,
 ) -> None:
-    """The row that ``layers`` share, the last of them giving it its bar."""
+    """The row that ``layers`` share, the last of them giving it its bar. ``flash_ns``: for how long a mark is new."""
     row = _Row(canvas, y, lane, axis, now, round(run.settle * 1e9), zero_of(lane, run))
     main = lane.layer(layers[-1] if layers[-1] != "resource" or len(layers) == 1 else layers[0])
     dead = zombie(lane, now) if "server" in layers else Zombie()
@@ -57,6 +64,8 @@ def paint_row(
         _while_armed(row, main)
         return
     marks = sorted(_marks(lane, layers), key=lambda shown: shown.mark.t)
+    if flash_ns:
+        marks = [shown._replace(fresh=now - shown.mark.t < flash_ns) for shown in marks]
     if main.layer == "wire":
         _faults(row)
     draw(canvas, y, place(marks, axis, row.zero), axis)

@@ -53,7 +53,7 @@ def _mode(view: View) -> list[Item]:
             Item(" SLOW MOTION " if play.live else " REPLAY ", Role.REPLAY, 100),
             Item(f"{play.glyph} {play.speed}{' loop' if play.loop else ''}", Role.STRONG, 95),
             Item(_after(view), Role.DONE, 92),
-            Item(f"skipped {figure(play.skipped)}" if play.skipped else "", Role.ALERT, 91),
+            Item(f"skipped {figure(play.skipped)}" if play.skipped else "", Role.STRONG, 91),
             *([rec] if play.live else [Item(_where(play), Role.DIM, 45)]),
         ]
     return [brand, Item(" LIVE ", Role.LIVE, 100), rec]

@@ -153,7 +153,7 @@ def _paint_lane(canvas: Canvas, y: int, view: View, index: int, axis: Axis, layo
             canvas.put(0, y + line, "▌", Role.SELECTED)
         canvas.put(2 + names, y + line, name, Role.TEXT if chosen else Role.DIM)
         if layers:
-            paint_row(canvas, y + line, lane, layers, axis, view.now, view.run)
+            paint_row(canvas, y + line, lane, layers, axis, view.now, view.run, view.new_marks_ns)
         else:
             links.paint_links(canvas, y + line, lane, axis)
     label = fit(f"{index + 1} {plain(lane.name)}", names - 1)

@@ -82,6 +82,11 @@ class View:
         return lanes[self.selected] if self.selected < len(lanes) else None
 
     @property
+    def new_marks_ns(self) -> int:
+        """For how long a mark flashes: in slow motion only; live they come too close together to be told apart."""
+        return self.flash_ns if self.playback is not None and self.playback.slow else 0
+
+    @property
     def failed(self) -> bool:
         return any(part.state == "failed" for part in self.session.parts)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
 from app.paint.canvas import Canvas, Role
 from app.paint.timeline import axis_of, label_width, paint_timeline, plan
-from app.paint.view import View
+from app.paint.view import Playback, View
 from probes import events as ev
 from probes.events import TO_SERVER, Event
 from tests.kit import console_kit as kit
@@ -221,3 +222,13 @@ def test_in_few_rows_every_mark_is_still_there() -> None:
     assert text.count("■") == 4
     assert "▒" in text
     assert "nothing seen" in text
+
+
+def test_in_slow_motion_a_mark_that_has_just_come_flashes() -> None:
+    now = Told().zero + 620_000
+    seen = replace(view([event for event in kit.cancelled() if event.t <= now], now), flash_ns=400_000)
+    slow = replace(seen, playback=Playback(True, "1/1000", 0, 1, slow=True))
+    canvas = paint_timeline(slow, 100, 24)
+    assert role_at(canvas, 0, "wire", "■") is Role.LIT_INTERRUPT
+    assert role_at(canvas, 0, "caller", "◆") is Role.DONE
+    assert role_at(paint_timeline(seen, 100, 24), 0, "wire", "■") is Role.INTERRUPT
