@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from probes.events import LanePlan, Signal, SpanStarted, Trigger
-from probes.fold import CALL
+from probes.events import CALL, LanePlan, Signal, SpanStarted, Trigger
 from probes.machine import State
 from probes.state import LaneState, Moment
 from probes.verdict import CLEAN, TOO_LATE, ZOMBIE, interrupt, offset
