@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from probes.clock import Stamp
-from probes.events import TO_CLIENT, TO_SERVER, FaultPlan, LanePlan
+from probes.events import TO_CLIENT, TO_SERVER, ChunkSent, FaultPlan, LanePlan
 from probes.lanes.base import Bench
 from probes.lanes.http import names
 from probes.lanes.http.client import Client
 from probes.lanes.http.company import Company
-from probes.lanes.http.kernel import syns
+from probes.lanes.sockets import TELLS, waiting_for_syn
 from probes.span import Span
 from probes.tap.deadends import stalled_address
 from probes.tap.proxy import Address
@@ -36,6 +36,12 @@ _LOOKS = 3
 """Seconds between two looks at something that tells nothing by itself, and how often it must look the same."""
 
 
+class Striker(Protocol):
+    """The lane's causes, as its stage needs them."""
+
+    def cancel_here(self) -> None: ...
+
+
 class Subject(Protocol):
     """The lane, as its stage needs it."""
 
@@ -48,9 +54,10 @@ class Subject(Protocol):
     @property
     def client(self) -> Client: ...
 
+    @property
+    def causes(self) -> Striker: ...
+
     def armed(self, evidence: str) -> None: ...
-    def handed_over(self, size: int) -> None: ...
-    def cancel_here(self) -> None: ...
 
 
 class Stage:
@@ -154,7 +161,7 @@ class TcpConnect(Stage):
         # One that is cancelled right after its connect has to get that far.
         if "cancel_at" not in self.plan.options:
             self._address = await self._held.enter_async_context(stalled_address())
-            self._others = syns(self._address)
+            self._others = waiting_for_syn(self._address)
 
     @property
     def address(self) -> Address:
@@ -163,7 +170,8 @@ class TcpConnect(Stage):
     async def watch(self) -> None:
         if self._address == self.bench.address:
             return
-        while syns(self._address) == self._others:  # noqa: ASYNC110 - the kernel tells nobody
+        # Where there is no table to look at, what the client says has to do.
+        while TELLS and waiting_for_syn(self._address) == self._others:  # noqa: ASYNC110 - the kernel tells nobody
             await asyncio.sleep(_LOOK)
         self.lane.armed("the kernel has a socket in SYN_SENT to {}:{}".format(*self._address))
 
@@ -203,7 +211,7 @@ class PoolWait(Stage):
             await asyncio.sleep(0)
         self.lane.armed(f"the pool has {counts[0]} request active and {counts[1]} queued")
         if self.plan.options.get("cancel_at") == HOLDER_CLOSED:
-            self.lane.company.release(self.lane.cancel_here)
+            self.lane.company.release(self.lane.causes.cancel_here)
 
 
 class RequestBody(Stage):
@@ -228,14 +236,20 @@ class RequestBody(Stage):
         chunk = b"x" * self.plan.size
         endless = self._kind != "paced"
         while endless or self._handed < self.plan.chunks:
-            self._handed += 1
-            self.lane.handed_over(len(chunk))
+            self._hand_over(len(chunk))
             yield chunk
             if self._kind == "paced":
                 self._paced()
                 await asyncio.sleep(self.plan.interval)
             elif self._kind == "stalled" and self._handed == self.plan.after:
                 await self._stall()
+
+    def _hand_over(self, size: int) -> None:
+        """httpx takes one more chunk."""
+        self._handed += 1
+        self.bench.sink.emit(
+            ChunkSent, run=self.lane.run, lane=self.plan.lane, layer="client", n=1, size=size, total=self._handed
+        )
 
     def _paced(self) -> None:
         if self._handed >= self.plan.after:
