@@ -36,6 +36,9 @@ class LinkError(ValueError):
 class Link:
     """``pass``. ``number``: its place in the chain, from 1, the outermost first."""
 
+    detaches = False
+    """Whether the work inside may go on after its caller has left."""
+
     def __init__(self, number: int, name: str, say: Say) -> None:
         self.number, self.name, self._tell = number, name, say
 
@@ -61,6 +64,17 @@ class Link:
         """The deadline that the call is handed on with."""
         return seconds
 
+    @property
+    def busy(self) -> bool:
+        """Whether something runs that it let run on."""
+        return False
+
+    def leave(self) -> None:
+        """Tell whoever reads a stream here that it is over for them: cancelled, and not by their task."""
+
+    async def idle(self) -> None:
+        """Return when nothing runs on that it let run on."""
+
     async def close(self) -> None:
         """End what it let run on."""
 
@@ -68,14 +82,22 @@ class Link:
         self._tell(self.number, self.name, effect, evidence, when)
 
 
+_Item = tuple[Any] | BaseException | None
+_Items = asyncio.Queue[_Item]
+_LEFT = asyncio.CancelledError()
+"""In a queue: its reader is cancelled, by no task."""
+
+
 class Detached(Link):
     """What ``shield`` and ``independent`` share: the work inside runs in a task that a cancel outside leaves alone."""
 
+    detaches = True
     reason = "asyncio.shield: the work inside goes on"
 
     def __init__(self, number: int, name: str, say: Say) -> None:
         super().__init__(number, name, say)
         self._inside: set[asyncio.Task[Any]] = set()
+        self._queues: list[_Items] = []
 
     async def around(self, step: Step[T], fallback: Callable[[], T]) -> T:
         del fallback
@@ -89,7 +111,7 @@ class Detached(Link):
 
     async def stream(self, source: AsyncIterator[T]) -> AsyncIterator[T]:
         """A task of its own reads to the end, whoever listens; what it reads waits here."""
-        items: asyncio.Queue[tuple[T] | BaseException | None] = asyncio.Queue()
+        items: _Items = asyncio.Queue()
 
         async def read() -> None:
             try:
@@ -101,14 +123,32 @@ class Detached(Link):
             items.put_nowait(None)
 
         self._start(read)
+        self._queues.append(items)
+        while (found := await self._next(items)) is not None:
+            if isinstance(found, BaseException):
+                raise found
+            yield found[0]
+
+    async def _next(self, items: _Items) -> _Item:
         try:
-            while (found := await items.get()) is not None:
-                if isinstance(found, BaseException):
-                    raise found
-                yield found[0]
+            if (found := await items.get()) is _LEFT:
+                raise asyncio.CancelledError
         except asyncio.CancelledError:
             self._say("died", self.reason)
             raise
+        return found
+
+    def leave(self) -> None:
+        for items in self._queues:
+            items.put_nowait(_LEFT)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._inside)
+
+    async def idle(self) -> None:
+        while self._inside:
+            await asyncio.wait(self._inside)
 
     async def close(self) -> None:
         inside = list(self._inside)
@@ -278,7 +318,17 @@ class Chain:
     @property
     def detaches(self) -> bool:
         """Whether the work inside may go on after its caller has left."""
-        return any(isinstance(link, Detached) for link in self.links)
+        return any(link.detaches for link in self.links)
+
+    @property
+    def busy(self) -> bool:
+        """Whether work runs on that a link let run on."""
+        return any(link.busy for link in self.links)
+
+    async def idle(self) -> None:
+        """Return when nothing runs on any more that links let run on."""
+        for link in self.links:
+            await link.idle()
 
     async def close(self) -> None:
         """End what links let run on."""

@@ -26,7 +26,8 @@ from probes.events import LanePlan
 from probes.lanes.base import TIMER_ERR_NS, Bench, Lane, due
 from probes.lanes.grpc.channel import connected, own_channel
 from probes.lanes.grpc.connecting import Target
-from probes.lanes.grpc.conversation import FIRST_RESPONSE, Shape, request, shape_of
+from probes.lanes.grpc.conversation import FIRST_RESPONSE, Shape, shape_of
+from probes.lanes.grpc.interceptors import interceptors
 from probes.schema import LANE_HEADER, RUN_HEADER, Chunk, SlowRequest
 from probes.tap.proxy import Address
 
@@ -68,7 +69,8 @@ class GrpcCaller(Lane):
 
     async def prepare(self) -> None:
         if self._channel is None:
-            self._channel = own_channel(await self._address(), self.plan)
+            between = interceptors(shape_of(self.plan).make, self.chain.links)
+            self._channel = own_channel(await self._address(), self.plan, between)
         if self.plan.phase != CONNECTING:
             await connected(self._channel)
 
@@ -106,7 +108,7 @@ class GrpcCaller(Lane):
         finally:
             if self._arming is not None:
                 self._arming.cancel()
-            if self.plan.cause not in (ELSEWHERE, BREAK) and not self.chain.detaches:
+            if self.plan.cause not in (ELSEWHERE, BREAK):
                 # A no-op on a call that has ended; without it a task that was not suspended in grpc leaves it running.
                 call.cancel()
                 self._let_go()
@@ -127,8 +129,8 @@ class GrpcCaller(Lane):
         self.open_client(shape.method.lstrip("/"))
         self.open_resource("HTTP/2 stream" if self._target is None else "channel connects")
         return method(
-            *([request(plan)] if shape.sends else []),
-            timeout=self.chain.budget(self.timeout("deadline")),
+            *shape.goes_out(self),
+            timeout=self.timeout("deadline"),
             metadata=((RUN_HEADER, str(self.run)), (LANE_HEADER, plan.lane)),
             wait_for_ready=bool(plan.options.get("wait_for_ready")),
         )

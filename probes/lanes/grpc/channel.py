@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -34,17 +36,19 @@ def shared_channel(address: Address) -> grpc.aio.Channel:
     return _channel(address, (*_SMALL_WINDOW, ("grpc.min_reconnect_backoff_ms", _ATTEMPT_MS)))
 
 
-def own_channel(address: Address, plan: LanePlan) -> grpc.aio.Channel:
+def own_channel(address: Address, plan: LanePlan, interceptors: Sequence[Any] = ()) -> grpc.aio.Channel:
     """A channel for one run, with a connection that nobody else has."""
     attempt = _ATTEMPT_MS if plan.options.get("wait_for_ready") else _ONLY_ATTEMPT_MS
     window = () if plan.options.get("window") == "default" else _SMALL_WINDOW
-    return _channel(
-        address, (*window, ("grpc.min_reconnect_backoff_ms", attempt), ("grpc.use_local_subchannel_pool", 1))
-    )
+    options = (*window, ("grpc.min_reconnect_backoff_ms", attempt), ("grpc.use_local_subchannel_pool", 1))
+    return _channel(address, options, interceptors)
 
 
-def _channel(address: Address, options: tuple[tuple[str, int], ...]) -> grpc.aio.Channel:
-    return grpc.aio.insecure_channel("{}:{}".format(*address), options=(*_COMMON, *options))
+def _channel(
+    address: Address, options: tuple[tuple[str, int], ...], interceptors: Sequence[Any] = ()
+) -> grpc.aio.Channel:
+    target = "{}:{}".format(*address)
+    return grpc.aio.insecure_channel(target, options=(*_COMMON, *options), interceptors=interceptors)
 
 
 async def connected(channel: grpc.aio.Channel) -> None:

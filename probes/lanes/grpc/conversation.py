@@ -2,6 +2,9 @@
 
 A caller is suspended in one of grpc's awaits whenever it waits, because only there ``task.cancel()`` is a cancel of the
 RPC. So nothing here sleeps: the pace is the server's, by its pauses and by flow control.
+
+Behind interceptors a caller is another one (``probes.lanes.grpc.interceptors``): it hands its requests over in an
+iterator, and reads in a loop.
 """
 
 from __future__ import annotations
@@ -39,12 +42,19 @@ class Side(Protocol):
 
 
 class Shape(NamedTuple):
-    """``make``: the channel's method that makes a call of this shape; ``sends``: one request goes out with the call."""
+    """``make``: the channel's method that makes a call of this shape; ``requests``: those of a caller behind
+    interceptors, where there are many: of another one a single request goes out with the call, or it writes them."""
 
     make: str
     method: str
-    sends: bool
     converse: Callable[[Side, Any], Awaitable[None]]
+    requests: Callable[[Side], AsyncIterator[Any]] | None = None
+
+    def goes_out(self, side: Side) -> list[Any]:
+        """What the call is made with."""
+        if self.requests is None:
+            return [request(side.plan)]
+        return [self.requests(side)] if side.chain else []
 
 
 def request(plan: LanePlan, **fields: Any) -> Any:
@@ -64,12 +74,12 @@ def request(plan: LanePlan, **fields: Any) -> Any:
 
 async def _unary(side: Side, call: Any) -> None:
     await side.at_server()
-    await _single(side, lambda: call)
+    await _single(side, call)
 
 
-async def _single(side: Side, step: Callable[[], Awaitable[Any]]) -> None:
-    """Await the one response of ``step`` through the links. An answer of a link's own is none that came."""
-    response = await side.chain.around(step, lambda: None)
+async def _single(side: Side, answer: Awaitable[Any]) -> None:
+    """Await the one response. An answer of a link's own is none that came."""
+    response = await answer
     if response is not None:
         side.received(len(response.data))
 
@@ -79,7 +89,7 @@ async def _server_stream(side: Side, call: Any) -> None:
     if side.plan.cause == "break":
         await _left_loop(side, call)
     else:
-        await _read(side, _chunks(call))
+        await _read(side, call if side.chain else _chunks(call))
 
 
 async def _chunks(call: Any) -> AsyncIterator[Any]:
@@ -89,9 +99,8 @@ async def _chunks(call: Any) -> AsyncIterator[Any]:
 
 
 async def _read(side: Side, chunks: AsyncIterator[Any]) -> None:
-    """Take ``chunks`` through the links that stand between caller and client."""
     read = 0
-    async for chunk in side.chain.stream(chunks):
+    async for chunk in chunks:
         side.received(len(chunk.data))
         read += 1
         await _chunk_done(side, read, "read")
@@ -108,15 +117,13 @@ async def _left_loop(side: Side, call: Any) -> None:
 
 
 async def _client_stream(side: Side, call: Any) -> None:
-    await _single(side, lambda: _upload(side, call))
+    await _single(side, call if side.chain else _upload(side, call))
 
 
 async def _upload(side: Side, call: Any) -> Any:
-    plan = side.plan
-    # To wait for the response there must be nothing left to write.
-    chunks = 1 if plan.phase == FIRST_RESPONSE else plan.chunks
+    chunks = _uploaded(side.plan)
     for number in range(1, chunks + 1):
-        await call.write(request(plan, data=b"x" * plan.size, end=number == chunks))
+        await call.write(_part(side.plan, number))
         if number < chunks:
             await _chunk_done(side, number, "written")
     await call.done_writing()
@@ -125,8 +132,32 @@ async def _upload(side: Side, call: Any) -> Any:
     return await call
 
 
+def _uploaded(plan: LanePlan) -> int:
+    # To wait for the response there must be nothing left to write.
+    return 1 if plan.phase == FIRST_RESPONSE else plan.chunks
+
+
+def _part(plan: LanePlan, number: int) -> Any:
+    return request(plan, data=b"x" * plan.size, end=number == _uploaded(plan))
+
+
+async def _parts(side: Side) -> AsyncIterator[Any]:
+    for number in range(1, _uploaded(side.plan) + 1):
+        yield _part(side.plan, number)
+        # grpc asks for the next one when it has written this one.
+        await _chunk_done(side, number, "written")
+    await side.at_server()
+
+
+async def _questions(side: Side) -> AsyncIterator[Any]:
+    for number in range(1, side.plan.chunks + 1):
+        yield request(side.plan, end=number == side.plan.chunks)
+        if number == 1:
+            await side.at_server()
+
+
 async def _bidi(side: Side, call: Any) -> None:
-    await _read(side, _answers(side, call))
+    await _read(side, call if side.chain else _answers(side, call))
 
 
 async def _answers(side: Side, call: Any) -> AsyncIterator[Any]:
@@ -162,10 +193,10 @@ async def _check_status(call: Any) -> None:
 
 
 SHAPES: dict[str, Shape] = {
-    "unary": Shape("unary_unary", UNARY, True, _unary),
-    "server stream": Shape("unary_stream", SERVER_STREAM, True, _server_stream),
-    "client stream": Shape("stream_unary", CLIENT_STREAM, False, _client_stream),
-    "bidi": Shape("stream_stream", BIDI, False, _bidi),
+    "unary": Shape("unary_unary", UNARY, _unary),
+    "server stream": Shape("unary_stream", SERVER_STREAM, _server_stream),
+    "client stream": Shape("stream_unary", CLIENT_STREAM, _client_stream, _parts),
+    "bidi": Shape("stream_stream", BIDI, _bidi, _questions),
 }
 
 

@@ -32,8 +32,10 @@ class OwnServers(ServersLink, Protocol):
 
 
 def needs_own_channel(plan: LanePlan) -> bool:
-    """Whether the run ends the channel, or needs one that is not connected or is made in another way."""
-    return plan.phase == CONNECTING or plan.cause == CLOSE or plan.options.get("window") == "default"
+    """Whether the run ends the channel, or needs one that is not connected or is made in another way. Interceptors
+    belong to a channel: only lanes with middleware have any, because a call that is intercepted is another one."""
+    made_otherwise = plan.options.get("window") == "default" or bool(plan.middleware)
+    return plan.phase == CONNECTING or plan.cause == CLOSE or made_otherwise
 
 
 class GrpcLane(GrpcCaller):
@@ -126,9 +128,8 @@ class GrpcLane(GrpcCaller):
             # As long as there is a call the channel tries again and again.
             return await self._target.gone() if self._rpc is None else None
         evidence = await self.exchange_gone()
-        if self._rpc is not None and self.chain.detaches:
-            # Its caller has left. The task that it was given to hears of its end a moment after the wire does.
-            await self._rpc.code()
+        # The task that a link gave it to hears of its end a moment after the wire does.
+        await self.chain.idle()
         if evidence.endswith(("FIN", "RST")):
             return evidence
         if self.plan.cause == CLOSE:
@@ -141,7 +142,7 @@ class GrpcLane(GrpcCaller):
         call = self._rpc
         return {
             "streams": int(self.holds_stream and not self.bench.ledger.exchange_end().done()),
-            "calls": int(call is not None and not call.done()),
+            "calls": int(self.chain.busy or (call is not None and not call.done())),
             f"{ATTEMPT}s": 0 if self._target is None else self._target.left(),
             "connections": self._connections if self.plan.cause == CLOSE and self._target is None else 0,
         }

@@ -15,13 +15,14 @@ SHAPES = [("unary", FIRST), ("server stream", MID), ("client stream", MID), ("bi
 RST = "client>server RST_STREAM CANCEL(8)"
 
 
-def behind(*links: str) -> list[object]:
+def behind(*links: str, cause: str = "task.cancel") -> list[object]:
     return [
         lane(
             "grpc",
             phase,
             name=shape,
             shape=shape,
+            cause=cause,
             middleware=list(links),
             chunks=150,
             interval="10ms",
@@ -49,6 +50,26 @@ async def test_a_shield_tells_the_caller_alone(lab: Lab, link: str) -> None:
         assert found.layer("server").outcome == "completed"
         assert verdict(found, ran.state.ended or 0) == ZOMBIE
         assert found.residue == {}
+
+
+async def test_behind_a_shield_the_calls_own_cancel_ends_nothing_either(lab: Lab) -> None:
+    ran = await lab.cancelled(*behind("pass", "shield", cause="call.cancel"), settle=10.0)
+    for found in in_phase(ran):
+        assert {(each.name, each.effect) for each in found.links} == {("shield", "died"), ("pass", "passed")}
+        assert found.layer("wire").marks == ()
+        assert [found.layer(layer).outcome for layer in ("caller", "server")] == ["cancelled", "completed"]
+        assert found.residue == {}
+
+
+async def test_a_limit_that_nobody_asked_for_is_a_signal_of_its_links_own(lab: Lab) -> None:
+    link = "add-timeout:400ms"
+    ran = await lab.ended(lab.fire(*behind("pass", link)))
+    for found in ran.state.lanes:
+        assert [(each.name, each.effect) for each in found.links] == [(link, "grew")]
+        assert found.zero is not None
+        assert found.zero.cause == link
+        assert evidence(found, "wire", Moment.INTERRUPT) == RST
+        assert [found.layer(layer).outcome for layer in ("caller", "server")] == ["failed", "cancelled"]
 
 
 async def test_one_that_swallows_resets_the_stream_and_hides_it(lab: Lab) -> None:
