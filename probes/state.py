@@ -102,6 +102,36 @@ class FaultState(Struct, frozen=True, gc=False):
     """What it did to a connection, in words."""
 
 
+class Burst(Struct, frozen=True, gc=False):
+    """``size`` bytes that passed from ``first`` to ``last`` (ns)."""
+
+    first: int
+    last: int
+    size: int
+
+
+class Flow(Struct, frozen=True, gc=False):
+    """Bytes over time (``probes.fold.flow``). ``open``: the burst that may still grow; ``level``: how often the grain
+    was doubled."""
+
+    closed: tuple[Burst, ...] = ()
+    open: Burst | None = None
+    level: int = 0
+
+    @property
+    def bursts(self) -> tuple[Burst, ...]:
+        """All of them, by time."""
+        return self.closed if self.open is None else (*self.closed, self.open)
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(burst.size for burst in self.bursts)
+
+
+_NO_FLOW = Flow()
+
+
 class Zero(Struct, frozen=True, gc=False):
     """The trigger of a lane: its t = 0."""
 
@@ -131,6 +161,9 @@ class LaneState(Struct, frozen=True, gc=False):
     """Payload bytes so far, from server to client; of an upload from client to server, like the next."""
     late_bytes: int = 0
     """Bytes after the caller was done."""
+    flow_before: Flow = _NO_FLOW
+    """The same payload's bytes on the wire over time, up to the trigger; ``flow_after``: from it on."""
+    flow_after: Flow = _NO_FLOW
     conns: tuple[int, ...] = ()
     """Connections of this lane that the tap has open."""
     side_conns: tuple[int, ...] = ()

@@ -11,6 +11,7 @@ from probes import events as ev
 from probes.catalogue import IDLE, uploads
 from probes.events import TO_CLIENT, TO_SERVER, Event
 from probes.fold import postgres
+from probes.fold.flow import poured
 from probes.fold.steps import answers, mark, server_step, with_row
 from probes.machine import Input
 from probes.state import Chunks, LaneState, Moment
@@ -43,10 +44,17 @@ def _bytes(lane: LaneState, event: ev.BytesSeen) -> LaneState:
     if event.direction != (TO_SERVER if uploads(lane.plan) else TO_CLIENT) or not event.body:
         return lane
     late = event.size if lane.left is not None and event.t > lane.left else 0
+    zero, before, after = lane.zero, lane.flow_before, lane.flow_after
+    if zero is None:
+        before = poured(before, event.t, event.size, None)
+    else:
+        after = poured(after, event.t, event.size, zero.t)
     lane = replace(
         lane,
         body=lane.body + event.body,
         late_bytes=lane.late_bytes + late,
+        flow_before=before,
+        flow_after=after,
         chunks=_on_wire(lane, event),
     )
     if lane.plan.protocol != "postgres" or not event.messages or not postgres.takes_chunks(lane):
