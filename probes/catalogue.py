@@ -20,6 +20,9 @@ SHAPES = ("unary", "server stream", "client stream", "bidi")
 IDLE = "idle"
 """The one phase in which no call is open."""
 
+BREAK = "break"
+"""The cause by which a caller leaves its loop over the chunks, and cancels nobody."""
+
 _HTTP_PHASES = (
     "DNS",
     "TCP connect",
@@ -66,7 +69,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "grpc": (
         "task.cancel",
         "task.cancel elsewhere",
-        "break",
+        BREAK,
         "call.cancel",
         "asyncio.timeout",
         "deadline",
@@ -288,7 +291,7 @@ def why_no_shape(shape: str, phase: str, cause: str) -> str:
         return "a unary call is no stream"
     if shape == "unary" and phase == "after the last chunk":
         return "a single response comes together with its status"
-    if cause == "break" and shape != "server stream":
+    if cause == BREAK and shape != "server stream":
         return "only a server stream is read in a loop and nothing else"
     return ""
 
@@ -304,7 +307,7 @@ def cells() -> Iterator[tuple[str, str, str, str]]:
 def _grpc(phase: str, cause: str) -> str:
     if phase == "connecting" and cause in ("server abort", "server stop", "server killed"):
         return "no server has the call yet"
-    if cause == "break" and phase != "mid-stream":
+    if cause == BREAK and phase != "mid-stream":
         return "a loop over the chunks is left at a chunk"
     return ""
 

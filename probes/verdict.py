@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from probes.catalogue import IDLE
+from probes.catalogue import BREAK, IDLE
 from probes.events import LAYERS, Layer
 from probes.machine import State
 from probes.state import LaneState, Mark, Moment, RunState
@@ -13,13 +13,14 @@ CLEAN = "clean"
 ZOMBIE = "zombie"
 CLAIMED = "claimed, not seen"
 TOO_LATE = "too late"
+SWALLOWED = "swallowed"
 LEAK = "leak"
 FAILED = "failed"
 RUNNING = "running"
 NOT_CANCELLED = "not cancelled"
 PHASE_MISSED = "phase missed"
 
-WORDS = (CLEAN, ZOMBIE, CLAIMED, TOO_LATE, LEAK, FAILED, RUNNING, NOT_CANCELLED, PHASE_MISSED)
+WORDS = (CLEAN, ZOMBIE, CLAIMED, TOO_LATE, SWALLOWED, LEAK, FAILED, RUNNING, NOT_CANCELLED, PHASE_MISSED)
 """Every verdict there is."""
 
 
@@ -94,6 +95,8 @@ def verdict(lane: LaneState, now: int) -> str:
         return _untriggered(lane)
     if zombie(lane, now).ns:
         return ZOMBIE
+    if _hidden(lane):
+        return SWALLOWED
     if lane.plan.phase != IDLE and State.COMPLETED in (lane.client.state, lane.server.state):
         return TOO_LATE
     if any(lane.residue.values()):
@@ -103,6 +106,14 @@ def verdict(lane: LaneState, now: int) -> str:
     if interrupt(lane) is None and lane.layer("wire").started is not None:
         return CLAIMED
     return CLEAN if headline(lane, Moment.CLEANUP) else LEAK
+
+
+def _hidden(lane: LaneState) -> bool:
+    """Its task was cancelled and it completed: somebody between caller and wire caught the cancel and gave an answer.
+    Who leaves a loop cancels nobody."""
+    row = lane.layer("caller")
+    told = row.first(Moment.DONE) is not None and lane.plan.cause != BREAK
+    return told and row.outcome == "completed"
 
 
 def missed_phase(lane: LaneState) -> bool:

@@ -21,6 +21,7 @@ VERDICTS = {
     judge.LEAK: Role.ALERT,
     judge.FAILED: Role.ALERT,
     judge.TOO_LATE: Role.DONE,
+    judge.SWALLOWED: Role.ALERT,
     judge.NOT_CANCELLED: Role.DIM,
     judge.PHASE_MISSED: Role.DIM,
 }

@@ -21,6 +21,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from probes.catalogue import BREAK
 from probes.clock import Stamp
 from probes.events import LanePlan
 from probes.lanes.base import TIMER_ERR_NS, Bench, Lane, due
@@ -32,7 +33,7 @@ from probes.schema import LANE_HEADER, RUN_HEADER, Chunk, SlowRequest
 from probes.tap.proxy import Address
 
 CONNECTING = "connecting"
-ELSEWHERE, BREAK = "task.cancel elsewhere", "break"
+ELSEWHERE = "task.cancel elsewhere"
 _HANGS = 0.5
 """Seconds after which a caller whose call was cancelled is taken to hang."""
 

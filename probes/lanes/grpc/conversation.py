@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import grpc
 import grpc.aio
 
+from probes.catalogue import BREAK
 from probes.events import LanePlan
 from probes.middleware import Chain
 from probes.schema import BIDI, CLIENT_STREAM, SERVER_STREAM, UNARY, SlowRequest
@@ -86,7 +87,7 @@ async def _single(side: Side, answer: Awaitable[Any]) -> None:
 
 async def _server_stream(side: Side, call: Any) -> None:
     await side.at_server()
-    if side.plan.cause == "break":
+    if side.plan.cause == BREAK:
         await _left_loop(side, call)
     else:
         await _read(side, call if side.chain else _chunks(call))

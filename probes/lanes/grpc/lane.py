@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import grpc
 import grpc.aio
 
+from probes.catalogue import BREAK
 from probes.events import LanePlan, Layer
 from probes.lanes.base import Bench, Blow, ServersLink
-from probes.lanes.grpc.caller import BREAK, CONNECTING, GrpcCaller
+from probes.lanes.grpc.caller import CONNECTING, GrpcCaller
 from probes.lanes.grpc.connecting import ATTEMPT, target_of
 from probes.tap.proxy import Tap
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probes.state import Moment
-from probes.verdict import CLEAN, ZOMBIE, verdict
+from probes.verdict import CLEAN, SWALLOWED, ZOMBIE, verdict
 from tests.kit.grpc_lanes import FIRST, MID, evidence, in_phase
 from tests.kit.lab_kit import Lab, lane
 
@@ -82,6 +82,7 @@ async def test_one_that_swallows_resets_the_stream_and_hides_it(lab: Lab) -> Non
             "completed",
             "cancelled",
         ]
+        assert verdict(found, ran.state.ended or 0) == SWALLOWED
 
 
 async def test_a_dropped_deadline_never_comes(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from probes import events as ev
@@ -13,6 +14,7 @@ from probes.verdict import (
     CLAIMED,
     CLEAN,
     PHASE_MISSED,
+    SWALLOWED,
     TOO_LATE,
     WORDS,
     ZOMBIE,
@@ -266,6 +268,21 @@ def test_all_was_sent_before_the_cancel_came() -> None:
     lane = lane_of(story)
     assert (lane.client.state, lane.server.state) == (State.CANCELLED, State.COMPLETED)
     assert verdict(lane, ZERO + 10**9) == TOO_LATE
+
+
+def test_a_call_that_completed_although_its_task_was_cancelled_hides_the_cancel() -> None:
+    story = started("grpc")
+    story(ev.Trigger, 0, lane="", cause="key")
+    story(ev.Signal, 5, layer="caller", cause="key", how="task.cancel")
+    frame(story, 400, "RST_STREAM", code="CANCEL(8)", stream=1)
+    story(ev.SpanCancelled, 450, layer="server", span=4, name="handler", error="CancelledError")
+    story(ev.CleanedUp, 460, layer="server", span=4, name="handler")
+    story(ev.SpanCompleted, 500, layer="client", span=2, name=CALL)
+    story(ev.SpanCompleted, 510, layer="caller", span=1, name=CALL)
+    lane = lane_of(story)
+    assert verdict(lane, ZERO + 10**9) == SWALLOWED
+    left_a_loop = msgspec.structs.replace(lane, plan=msgspec.structs.replace(lane.plan, cause="break"))
+    assert verdict(left_a_loop, ZERO + 10**9) == TOO_LATE
 
 
 def test_done_with_nothing_on_the_wire_is_only_claimed() -> None:
