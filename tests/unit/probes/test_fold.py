@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import pytest
 
@@ -281,7 +283,7 @@ def test_a_call_that_completed_although_its_task_was_cancelled_hides_the_cancel(
     story(ev.SpanCompleted, 510, layer="caller", span=1, name=CALL)
     lane = lane_of(story)
     assert verdict(lane, ZERO + 10**9) == SWALLOWED
-    left_a_loop = msgspec.structs.replace(lane, plan=msgspec.structs.replace(lane.plan, cause="break"))
+    left_a_loop = msgspec.structs.replace(lane, plan=dataclasses.replace(lane.plan, cause="break"))
     assert verdict(left_a_loop, ZERO + 10**9) == TOO_LATE
 
 
