@@ -14,7 +14,7 @@ them, and says what it did to the signal that came through it:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 Effect = Literal["passed", "weakened", "died", "grew"]
 Step = Callable[[], Awaitable[T]]
+Deadlines = Mapping[str, float | None]
+"""Seconds by the deadline's name; None where it is off."""
 Say = Callable[[int, str, Effect, str, float | None], None]
 """(link's number from 1, its name, what became of the signal, by what, when it was due on the loop's clock: of a signal
 that grew there, else None)."""
@@ -62,7 +64,11 @@ class Link:
 
     def budget(self, seconds: float | None) -> float | None:
         """The deadline that the call is handed on with."""
-        return seconds
+        return self.deadlines({"deadline": seconds})["deadline"]
+
+    def deadlines(self, named: Deadlines) -> Deadlines:
+        """The same for a client that has several."""
+        return named
 
     @property
     def busy(self) -> bool:
@@ -80,6 +86,13 @@ class Link:
 
     def _say(self, effect: Effect, evidence: str, when: float | None = None) -> None:
         self._tell(self.number, self.name, effect, evidence, when)
+
+    def _drop(self, named: Deadlines) -> Deadlines:
+        """Hand none of them on."""
+        given = [f"{name} of {seconds_text(seconds)}" for name, seconds in named.items() if seconds is not None]
+        if given:
+            self._say("weakened", f"the {' and the '.join(given)} {'is' if len(given) == 1 else 'are'} not handed on")
+        return dict.fromkeys(named)
 
 
 _Item = tuple[Any] | BaseException | None
@@ -178,10 +191,8 @@ class Independent(Detached):
 
     reason = "a task of its own: nothing reaches the work inside"
 
-    def budget(self, seconds: float | None) -> float | None:
-        if seconds is not None:
-            self._say("weakened", f"the deadline of {seconds_text(seconds)} is not handed on")
-        return None
+    def deadlines(self, named: Deadlines) -> Deadlines:
+        return self._drop(named)
 
 
 class Swallow(Link):
@@ -248,10 +259,8 @@ class AddTimeout(Link):
 class DropDeadline(Link):
     """Hands the call on without a deadline, as an interceptor does that builds the call's details anew."""
 
-    def budget(self, seconds: float | None) -> float | None:
-        if seconds is not None:
-            self._say("weakened", f"the deadline of {seconds_text(seconds)} is not handed on")
-        return None
+    def deadlines(self, named: Deadlines) -> Deadlines:
+        return self._drop(named)
 
 
 _KINDS: dict[str, type[Link]] = {
@@ -311,9 +320,13 @@ class Chain:
 
     def budget(self, seconds: float | None) -> float | None:
         """The deadline that is left of the caller's when it reaches the client."""
+        return self.deadlines({"deadline": seconds})["deadline"]
+
+    def deadlines(self, named: Deadlines) -> Deadlines:
+        """The same for a client that has several."""
         for link in self.links:
-            seconds = link.budget(seconds)
-        return seconds
+            named = link.deadlines(named)
+        return named
 
     @property
     def detaches(self) -> bool:

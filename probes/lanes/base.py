@@ -262,7 +262,7 @@ class Lane(ABC):
         finally:
             over.cancel()
         await asyncio.wait({closed}, timeout=_TRAVEL)
-        if not closed.done() and not self.bench.ledger.requested:
+        if not closed.done() and not self.bench.ledger.requested and not self.chain.detaches:
             self._unsent = True
             return "no request on the wire"
         return await asyncio.shield(closed)

@@ -16,7 +16,9 @@ from typing import Any
 from probes.events import LanePlan
 from probes.lanes.http import h2_reset
 from probes.lanes.http.library import Library
+from probes.lanes.http.links import Links, behind
 from probes.lanes.http.network import Network
+from probes.middleware import Chain
 
 _POOL_SIZE = 100
 _KEPT = 20
@@ -30,11 +32,13 @@ _REQUESTS = re.compile(r"Requests: (\d+) active, (\d+) queued")
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """``http`` is what the caller uses; ``pool`` is httpcore's, below it; ``network`` below that."""
+    """``http`` is what the caller uses; ``pool`` is httpcore's, below it; ``network`` below that. ``links``: the
+    middleware between the first two, where there is any."""
 
     http: Any
     pool: Any
     network: Network
+    links: Links | None
 
     def busy(self) -> int:
         """Connections that are neither idle nor closed: the slots that are taken."""
@@ -53,8 +57,9 @@ class Client:
         return "; ".join(each.info().partition(", ")[2] or each.info() for each in self.pool.connections)
 
 
-def make_client(library: Library, plan: LanePlan, context: ssl.SSLContext, network: Network) -> Client:
-    """Raises ``h2_reset.NotFitting`` where the plan asks for the patch and the library is another one."""
+def make_client(library: Library, plan: LanePlan, context: ssl.SSLContext, network: Network, chain: Chain) -> Client:
+    """The lane's own requests pass ``chain``. Raises ``h2_reset.NotFitting`` where the plan asks for the patch and the
+    library is another one."""
     http2 = plan.protocol == "http/2"
     pool_of = library.httpcore.AsyncConnectionPool
     if plan.options.get("reset"):
@@ -73,8 +78,9 @@ def make_client(library: Library, plan: LanePlan, context: ssl.SSLContext, netwo
     )
     names = ("connect", "read", "write", "pool")
     timeout = library.httpx.Timeout(**{name: plan.timeouts.get(name) for name in names})
-    http = library.httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False)
-    return Client(http, transport._pool, network)
+    links = behind(library, chain, transport, plan.lane) if chain else None
+    http = library.httpx.AsyncClient(transport=links or transport, timeout=timeout, trust_env=False)
+    return Client(http, transport._pool, network, links)
 
 
 def default_pool_size(plan: LanePlan) -> int:

@@ -28,6 +28,8 @@ from probes.lanes.http.stages import OTHER_NAME, STAGES, Idle
 class HttpLane(Lane):
     """``stage`` brings its ``request`` into the phase, ``causes`` strike it, ``remains`` tells what is left."""
 
+    takes_links = True
+
     def __init__(self, bench: Bench, context: ssl.SSLContext, run: int, plan: LanePlan) -> None:
         super().__init__(bench, run, plan)
         self._context = context
@@ -69,7 +71,7 @@ class HttpLane(Lane):
         self._library = load(str(plan.options.get("client", "httpx")))
         await self.stage.ready()
         network = Network(self.library, self.bench.sink.clock, {OTHER_NAME: HOST}, self.stage.resolver)
-        self.made = make_client(self.library, plan, self._context, network)
+        self.made = make_client(self.library, plan, self._context, network, self.chain)
         await self.company.abandon(int(plan.options.get("abandoned", 0)))
         if plan.options.get("sibling") == "before":
             await self.company.accompany()
@@ -84,9 +86,10 @@ class HttpLane(Lane):
         await self.causes.within(self._call_and_rest)
 
     async def _call_and_rest(self) -> None:
-        status = await self.request.send()
+        response = await self.request.send()
+        if isinstance(self.stage, Idle) or self.request.made_up:
+            self._span_client().completed(response)
         if isinstance(self.stage, Idle):
-            self._span_client().completed(f"{status}")
             await self.stage.rest()
 
     def armed(self, evidence: str) -> None:
@@ -120,6 +123,7 @@ class HttpLane(Lane):
         evidence = await self._remains.back()
         if evidence is not None:
             self.resource_released(evidence)
+        await self.chain.idle()
         if self.stage.resolver is not None:
             await self.stage.resolver.idle()
         await asyncio.wait({after})
@@ -127,6 +131,8 @@ class HttpLane(Lane):
 
     async def _follow_up(self) -> None:
         await self.over.wait()
+        # What a shield holds it gives back at its end, or never.
+        await self.chain.idle()
         await self.company.follow_up()
 
     def dead(self) -> int:

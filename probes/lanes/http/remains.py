@@ -11,6 +11,7 @@ from probes.lanes.http.client import Client
 from probes.lanes.http.company import Company
 from probes.lanes.http.request import Request
 from probes.lanes.http.stages import Stage
+from probes.middleware import Chain
 
 SLOT, CONNECTION, STREAM = "pool slot", "connection", "stream"
 
@@ -26,6 +27,7 @@ class Leaver(Protocol):
     company: Company
     request: Request
     made: Client | None
+    chain: Chain
 
     @property
     def holds_stream(self) -> bool: ...
@@ -60,14 +62,19 @@ class Remains:
             evidence = await lane.exchange_gone()
             if self._http2:
                 return evidence
-            await lane.over.wait()
+            await self._calls_over()
             return self._fate()
-        await lane.over.wait()
+        await self._calls_over()
         if lane.request.complete and lane.resource != CONNECTION:
             return "response complete"
         if not self._client.network.streams or lane.plan.phase == "pool wait":
             return "no connection was made"
         return await lane.bench.ledger.hangup()
+
+    async def _calls_over(self) -> None:
+        """Until nobody is at it, its caller or a link that goes on for one who has left."""
+        await self._lane.over.wait()
+        await self._lane.chain.idle()
 
     def _fate(self) -> str:
         if not self._client.network.streams:

@@ -11,6 +11,7 @@ from probes.events import LanePlan
 from probes.lanes.http.causes import Causes
 from probes.lanes.http.client import Client
 from probes.lanes.http.h2_reset import NAME as PATCHED
+from probes.lanes.http.links import MADE_UP
 from probes.lanes.http.stages import Stage
 from probes.schema import LANE_HEADER, RUN_HEADER
 
@@ -31,12 +32,18 @@ class Sender(Protocol):
 
 
 class Request:
-    """``complete``: its response was read to the end."""
+    """``made_up``: what its caller took for a whole response is a link's, or was cut short by one."""
 
     def __init__(self, lane: Sender) -> None:
         self._lane = lane
         self._size = self._chunks = 0
-        self.complete = False
+        self._read = self.made_up = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether its response was read to the end, if only by a link whose caller had left."""
+        links = self._lane.client.links
+        return self._read if links is None else links.whole
 
     @property
     def title(self) -> str:
@@ -50,8 +57,8 @@ class Request:
         watching = options.get("server") == "hypercorn" and options.get("watch")
         return self._lane.stage.path() + ("&watch=1" if watching else "")
 
-    async def send(self) -> int:
-        """The whole exchange; the status of its response. Raises what httpx raises."""
+    async def send(self) -> str:
+        """The whole exchange; what its caller got, in a few words. Raises what httpx raises."""
         lane = self._lane
         stream = lane.client.http.stream(
             lane.stage.method,
@@ -63,9 +70,14 @@ class Request:
         async with stream as response:
             async for chunk in response.aiter_raw():
                 self._got(len(chunk))
-        self.complete = True
-        status: int = response.status_code
-        return status
+        self._read = True
+        self.made_up = not self.complete
+        return f"{response.status_code}{self._flaw(response)}"
+
+    def _flaw(self, response: Any) -> str:
+        if MADE_UP in response.headers:
+            return ", empty: no answer of the server's"
+        return ", cut short by a link" if self.made_up else ""
 
     def _got(self, size: int) -> None:
         """Whole chunks are counted: how the network cut them says nothing."""

@@ -175,6 +175,28 @@ def test_a_deadline_is_handed_on_or_dropped() -> None:
     assert len(said) == 1
 
 
+def test_a_client_of_several_deadlines_keeps_or_loses_all_of_them() -> None:
+    given = {"read timeout": 2.0, "connect timeout": 0.5, "pool timeout": None}
+    assert chain("pass")[0].deadlines(given) == given
+    evidence: list[str] = []
+    links = Chain(["drop-deadline"], lambda *said: evidence.append(said[3]))
+    assert links.deadlines(given) == dict.fromkeys(given)
+    assert evidence == ["the read timeout of 2s and the connect timeout of 500ms are not handed on"]
+
+
+@WAYS
+async def test_what_a_shield_lets_run_can_be_waited_for(way: Way) -> None:
+    links, _ = chain("pass", "shield")
+    work = Work()
+    await cancelled_inside(links, work, way)
+    idle = asyncio.get_running_loop().create_task(links.idle())
+    await asyncio.sleep(0)
+    assert not idle.done()
+    work.go.set()
+    await idle
+    assert work.ended.done()
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
