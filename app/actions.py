@@ -13,12 +13,13 @@ from app.paint.canvas import Role
 from app.paint.pages import LEGEND, Line
 from app.paint.view import Hint, Mode
 
-Place = Literal["live", "replay", "scenarios", "lanes", "faults", "coverage"]
+Place = Literal["live", "replay", "anywhere", "scenarios", "lanes", "faults", "coverage"]
 """Where an action can be done: on a main screen, or in a dialog."""
 
 LIVE: tuple[Place, ...] = ("live",)
 REPLAY: tuple[Place, ...] = ("replay",)
 BOTH: tuple[Place, ...] = ("live", "replay")
+ANYWHERE: tuple[Place, ...] = ("anywhere",)
 SCENARIOS: tuple[Place, ...] = ("scenarios",)
 LANES: tuple[Place, ...] = ("lanes",)
 FAULTS: tuple[Place, ...] = ("faults",)
@@ -27,8 +28,8 @@ COVERAGE: tuple[Place, ...] = ("coverage",)
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """``name`` is the screen's ``action_<name>``; ``keys`` Textual's names of keys; ``weight`` how long it stays in
-    a footer that gets narrow (0: only in the help)."""
+    """``name`` is the screen's ``action_<name>``, with ``app.`` in front the app's; ``keys`` Textual's names of keys;
+    ``weight`` how long it stays in a footer that gets narrow (0: only in the help)."""
 
     name: str
     keys: str
@@ -102,6 +103,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("replay", "R,shift+r", "R", "replay", "Replay what happened so far", "session", 65, LIVE),
     Action("log", "l", "l", "log", "What the lab's processes said, and notes", "session", 42),
     Action("help", "question_mark", "?", "help", "All keys, all marks", "session", 95),
+    Action(
+        "app.next_theme",
+        "ctrl+t",
+        "ctrl+t",
+        "theme",
+        "Dark, light, high contrast, colour-blind safe",
+        "always",
+        0,
+        ANYWHERE,
+    ),
     Action("leave", "q", "q", "quit", "Quit; asks while a run is open", "session", 94, LIVE),
     Action("leave", "q,escape", "q", "back", "Leave the replay", "session", 94, REPLAY),
     Action("move(-1)", "up", "up down", "", "The scenario above or below", "scenarios", 0, SCENARIOS),
@@ -155,6 +166,7 @@ GROUPS = {
     "replay": "a replay",
     "look": "looking",
     "session": "the session",
+    "always": "on every screen",
     "scenarios": "in the list of scenarios",
     "lanes": "in the panel of lanes",
     "faults": "in the menu of faults",
@@ -185,7 +197,7 @@ def hint(action: Action, label: str = "") -> Hint:
 
 def help_lines(mode: Mode) -> list[Line]:
     """The whole help: keys by group, the legend, and the keys of the dialogs."""
-    lines = _keys(actions(mode))
+    lines = _keys((*actions(mode), *actions("anywhere")))
     lines += [[("  esc      ", Role.KEY), ("Closes a dialog; it never cancels anything", Role.TEXT)]]
     lines += [[], [("marks", Role.TITLE)], *([("  ", Role.TEXT), *line] for line in LEGEND)]
     for place in DIALOGS[mode]:

@@ -58,6 +58,11 @@ _pg = click.option(
 )
 _record = click.option("--record", metavar="FILE", type=click.Path(path_type=Path), help="Write every event to FILE.")
 _overwrite = click.option("--overwrite", is_flag=True, help="Let --record replace a file that is there.")
+_theme = click.option(
+    "--theme",
+    type=click.Choice(("dark", "light", "high-contrast", "colour-blind")),
+    help="How the console looks; else as it looked last. ctrl+t changes it.",
+)
 _format = click.option("--format", "form", type=click.Choice(("json", "table")), default="table", show_default=True)
 
 
@@ -74,14 +79,15 @@ def cli() -> None:
 @_pg
 @_record
 @_overwrite
+@_theme
 @click.argument("scenario", default=DEFAULT_SCENARIO)
-def console(scenario: str, pg: str | None, record: Path | None, overwrite: bool) -> None:
+def console(scenario: str, pg: str | None, record: Path | None, overwrite: bool, theme: str | None) -> None:
     """Open the console with SCENARIO (a name or a .toml file)."""
     loaded = _find(scenario)
     _need_terminal()
     from app.console import run_console
 
-    run_console(_factory([loaded], pg), loaded.settings, record=record, overwrite=overwrite)
+    run_console(_factory([loaded], pg), loaded.settings, record=record, overwrite=overwrite, look=_look(theme))
 
 
 @cli.command()
@@ -163,8 +169,17 @@ def _shipped(search: str | None) -> list[Loaded]:
 @click.option("--format", "form", type=click.Choice(("json", "table")), help="Print results, open no screen.")
 @_record
 @_overwrite
+@_theme
 @_pg
-def listen(host: str, known: bool, form: str | None, record: Path | None, overwrite: bool, pg: str | None) -> int:
+def listen(
+    host: str,
+    known: bool,
+    form: str | None,
+    record: Path | None,
+    overwrite: bool,
+    theme: str | None,
+    pg: str | None,
+) -> int:
     """Take outside clients: curl, psql, any gRPC client. Whoever connects gets a lane."""
     from app.listen import SETTINGS, check_address
 
@@ -176,7 +191,7 @@ def listen(host: str, known: bool, form: str | None, record: Path | None, overwr
         _need_terminal()
         from app.console import run_console
 
-        run_console(_make_lab(pg), SETTINGS, record=record, overwrite=overwrite, listen=host)
+        run_console(_make_lab(pg), SETTINGS, record=record, overwrite=overwrite, listen=host, look=_look(theme))
         return 0
     from app.headless import NotReady
     from app.listen import run_listen
@@ -191,7 +206,8 @@ def listen(host: str, known: bool, form: str | None, record: Path | None, overwr
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(("json", "table")), help="Print the results, open no screen.")
-def replay(file: Path, form: str | None) -> None:
+@_theme
+def replay(file: Path, form: str | None, theme: str | None) -> None:
     """Show a recording again, or print its results."""
     from probes.record import read
 
@@ -212,7 +228,7 @@ def replay(file: Path, form: str | None) -> None:
     from probes.replay import Player
 
     with Index(file) as index:
-        run_replay(Player(index, header=index.header, notes=index.notes), file)
+        run_replay(Player(index, header=index.header, notes=index.notes), file, look=_look(theme))
 
 
 @cli.command()
@@ -317,6 +333,14 @@ def _make_lab(dsn: str | None, scenarios: Mapping[str, str] | None = None) -> An
         return LabProcess(on_events, dsn=dsn, header=lambda: make_header(scenarios or {}, dsn))
 
     return make
+
+
+def _look(theme: str | None) -> Any:
+    """How the console looks: as asked for, or as it looked last."""
+    from app.console import Look
+    from app.preferences import remember_theme, remembered_theme
+
+    return Look(theme or remembered_theme(), remember_theme)
 
 
 def _need_terminal() -> None:

@@ -10,6 +10,7 @@ import gc
 import signal
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from app import theme
-from app.actions import actions
+from app.actions import actions, bindings
 from app.listen import Invitation
 from app.screens.live import LiveScreen
 from app.screens.replay import ReplayScreen
@@ -29,30 +30,45 @@ from probes.events import Event
 from probes.replay import Player
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How somebody wants it. ``theme``: as on the command line, or one of Textual's; ``remember`` is told the next."""
+
+    theme: str = ""
+    remember: Callable[[str], None] = lambda _name: None
+
+
 class ConsoleApp(App[None]):
     """What both consoles share: themes, the palette of commands, the time of the last key."""
 
     CSS_PATH = "console.tcss"
     TITLE = "Cancelloscope"
     ENABLE_COMMAND_PALETTE = True
+    BINDINGS = bindings("anywhere")
 
-    def __init__(self, clock: Callable[[], int], ticker: bool) -> None:
+    def __init__(self, clock: Callable[[], int], ticker: bool, look: Look) -> None:
         super().__init__()
-        self.clock, self.ticker = clock, ticker
+        self.clock, self.ticker, self._look = clock, ticker, look
         self.key_ns = 0
         """When the last key went down: CLOCK_MONOTONIC, as Textual's reader stamped it."""
         for each in theme.THEMES:
             self.register_theme(each)
-        self.theme = theme.DARK.name
+        chosen = theme.NAMES[look.theme].name if look.theme in theme.NAMES else look.theme
+        self.theme = chosen if chosen in self.available_themes else theme.DARK.name
 
     def on_ready(self) -> None:
         """The first frame is there."""
+        self.theme_changed_signal.subscribe(self, lambda new: self._look.remember(theme.short(new.name)))
         if not self.is_headless:
             # What is there now stays for good; looking through all of it took 20 ms out of every few frames.
             gc.freeze()
 
     def get_css_variables(self) -> dict[str, str]:
         return theme.variables(super().get_css_variables())
+
+    def action_next_theme(self) -> None:
+        self.theme = theme.after(self.theme)
+        self.notify(theme.short(self.theme), timeout=2)
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key):
@@ -66,6 +82,8 @@ class ConsoleApp(App[None]):
                 name, _, rest = action.name.partition("(")
                 if screen.check_action(name, (int(rest[:-1]),) if rest else ()):
                     yield SystemCommand(action.label, action.help, lambda name=action.name: screen.run_action(name))
+            for action in actions("anywhere"):
+                yield SystemCommand(action.label, action.help, lambda name=action.name: self.run_action(name))
         yield from super().get_system_commands(screen)
 
 
@@ -79,10 +97,11 @@ class CancelloscopeApp(ConsoleApp):
         settings: RunSettings,
         *,
         listen: str = "",
+        look: Look = Look(),
         clock: Callable[[], int] = time.monotonic_ns,
         ticker: bool = True,
     ) -> None:
-        super().__init__(clock, ticker)
+        super().__init__(clock, ticker, look)
         self.source = LiveSource(settings, clock)
         self._invite = Invitation(listen)
         self.source.listening = bool(listen)
@@ -118,10 +137,11 @@ class ReplayApp(ConsoleApp):
         player: Player,
         path: Path | None,
         *,
+        look: Look = Look(),
         clock: Callable[[], int] = time.monotonic_ns,
         ticker: bool = True,
     ) -> None:
-        super().__init__(clock, ticker)
+        super().__init__(clock, ticker, look)
         self.scope = ReplayScreen(ReplaySource(player, path), clock=clock, ticker=ticker)
 
     def on_mount(self) -> None:
@@ -135,13 +155,14 @@ def run_console(
     record: Path | None = None,
     overwrite: bool = False,
     listen: str = "",
+    look: Look = Look(),
 ) -> None:
     """Open the live console and stay until it is left; the lab is gone afterwards, whatever happened.
 
     ``record``: a file that gets the whole session; ``listen``: the address on which outside clients are taken. Raises
     RecordingError when the file cannot be written.
     """
-    asyncio.run(_live(CancelloscopeApp(handle_factory, settings, listen=listen), record, overwrite))
+    asyncio.run(_live(CancelloscopeApp(handle_factory, settings, listen=listen, look=look), record, overwrite))
 
 
 async def _live(app: CancelloscopeApp, record: Path | None, overwrite: bool) -> None:
@@ -153,9 +174,9 @@ async def _live(app: CancelloscopeApp, record: Path | None, overwrite: bool) -> 
         await app.handle.stop()
 
 
-def run_replay(player: Player, path: Path | None) -> None:
+def run_replay(player: Player, path: Path | None, *, look: Look = Look()) -> None:
     """Open the console over a recording and stay until it is left. ``path`` is only named."""
-    asyncio.run(_until_left(ReplayApp(player, path)))
+    asyncio.run(_until_left(ReplayApp(player, path, look=look)))
 
 
 async def _until_left(app: ConsoleApp) -> None:

@@ -19,6 +19,13 @@ def config_dir(app: Path = _HERE) -> Path:
     raise FileNotFoundError(f"no config/scenarios in or beside {app}: install cancelloscope anew")
 
 
+def user_dir() -> Path:
+    """Where somebody's own settings are: keys, and the theme that was chosen last. It need not exist."""
+    import platformdirs
+
+    return platformdirs.user_config_path("cancelloscope")
+
+
 def scenario_files() -> dict[str, Path]:
     """The shipped scenarios by name, sorted."""
     return {path.stem: path for path in sorted((config_dir() / "scenarios").glob("*.toml"))}

@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.screen import ModalScreen
 
-from app.actions import help_lines
+from app.actions import bindings, help_lines
 from app.paint.canvas import Canvas
 from app.paint.evidence import height as evidence_height
 from app.paint.evidence import paint_evidence
@@ -26,7 +26,8 @@ Result = TypeVar("Result")
 class Dialog(ModalScreen[Result], Generic[Result]):
     """A screen over the screen. ``escape`` closes it, and that is all that it does."""
 
-    BINDINGS: ClassVar = [Binding("escape", "close", "close")]
+    # Textual asks the app for no key while a dialog is open.
+    BINDINGS: ClassVar = [Binding("escape", "close", "close"), *bindings("anywhere")]
 
     def action_close(self) -> None:
         self.dismiss(None)
