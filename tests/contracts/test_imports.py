@@ -17,6 +17,7 @@ PURE = (
     "probes.verdict",
     "probes.tried",
     "probes.part",
+    "probes.forecast",
 )
 PAINT = "app.paint"
 
