@@ -1,10 +1,11 @@
-"""The timeouts in force, by lane, and which of them fired. What the next run will have instead stands beside it."""
+"""The timeouts in force by lane, or those of the next run; which of them will win and why, and whether it did."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
 
+from app.paint import saying
 from app.paint.canvas import Canvas, Role
 from app.paint.text import fit, plain
 from app.paint.units import seconds
@@ -18,13 +19,24 @@ _SELDOM = ("asyncio.timeout", "statement_timeout")
 
 
 def title(view: View, _rows: int) -> tuple[str, str]:
-    return "timeouts", "next run" if view.mode == "live" and view.run.ended is not None and _changed(view) else ""
+    return "timeouts", "next run" if _next(view) else ""
 
 
-def height(view: View) -> int:
-    """Rows that the panel needs."""
-    plans = view.settings.lanes
-    return 1 + sum(_rows(list(group)) for group in _groups(plans)) + 2
+def height(view: View, most: int = 99) -> int:
+    """Rows that the panel needs, its frame included. Where all of it is more than ``most``, two lines tell which timer
+    wins."""
+    table = 1 + sum(_rows(list(group)) for group in _groups(view.settings.lanes)) + 2
+    all_of_it = table + saying.rows(_saying(view)) + 1
+    return all_of_it if all_of_it <= most else table + 2
+
+
+def _saying(view: View) -> saying.Saying:
+    return saying.of_view(view, coming=_next(view))
+
+
+def _next(view: View) -> bool:
+    """Whether the next run is what is told of: it was changed since the one that is shown."""
+    return view.mode == "live" and view.run.ended is not None and _changed(view)
 
 
 def paint_timeouts(view: View, columns: int, rows: int) -> Canvas:
@@ -46,6 +58,9 @@ def paint_timeouts(view: View, columns: int, rows: int) -> Canvas:
             y += 1
             _paint_row(canvas, y, view, "", name, lanes)
         y += 1
+    if view.lanes and y < rows:
+        said = _saying(view)
+        saying.paint_saying(canvas, y + (rows - y > saying.rows(said)), said, view.selected)
     return canvas
 
 

@@ -127,7 +127,7 @@ class ScopeScreen(Screen[None]):
         tall = rows >= _TALL and view.run.started is not None
         self.query_one("#evidence").display = tall
         self.query_one("#timeline").styles.height = timeline.height(view) + 2 if tall else "1fr"
-        self.query_one("#timeouts").styles.height = timeouts.height(view)
+        self.query_one("#timeouts").styles.height = timeouts.height(view, rows * 3 // 5)
         self.query_one("#guests").styles.height = guests.height(view)
         self.query_one("#guests").display = bool(view.session.guests)
         self.query_one("#timeouts").display = not view.session.guests

@@ -117,7 +117,7 @@ def _nobody(plan: LanePlan, timers: tuple[Timer, ...], end: Window) -> str:
     if not timers:
         return f"none is set; {lasts}"
     # The one that was to end it, or else that which would be the first.
-    nearest = min(timers, key=lambda each: (each.name != TIMERS.get(plan.cause), each.seconds))
+    nearest = min(timers, key=lambda each: (each.name != TIMERS.get(plan.cause), not each.covers, each.seconds))
     return f"{nearest.why}; {lasts}" if nearest.window is None else lasts
 
 
@@ -146,4 +146,4 @@ def _unsure(timer: Timer) -> str:
 
 
 def _shown(seconds: float) -> str:
-    return seconds_text(round(seconds, 3))
+    return seconds_text(round(seconds, 1 if seconds >= 1 else 3))

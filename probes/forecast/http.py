@@ -62,7 +62,7 @@ def _timer(plan: LanePlan, name: str, seconds: float) -> Timer:
     if not waits:
         window = over(seconds, SHORT, SOON)
         why = _idle(plan, name) if window is None else f"what {name} covers is over in a moment, and it is as short"
-        return Timer(name, seconds, window, why)
+        return Timer(name, seconds, window, why, covers=False)
     for wait in waits:
         if (window := over(seconds, wait.length, wait.since)) is not None:
             return Timer(name, seconds, window, f"{name} counts from when it waits for {wait.what}")

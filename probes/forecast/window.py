@@ -40,6 +40,8 @@ class Timer:
     seconds: float
     window: Window | None
     why: str
+    covers: bool = True
+    """Whether it is made for what the call does in its phase."""
 
 
 def about(seconds: float, slack: float = 0.2) -> Window:

@@ -290,9 +290,9 @@ def settled() -> Sequence[Event]:
     return Told().ready().fired(settings()).cancelled().settled().events
 
 
-def timed_out() -> Sequence[Event]:
+def timed_out(plan: RunSettings | None = None) -> Sequence[Event]:
     """Nobody pressed a key: gRPC's deadline and an httpx read timeout fired by themselves, the rest ended or runs."""
-    told = Told().ready().fired(settings())
+    told = Told().ready().fired(plan or settings())
     zero = told.zero
     told.at(ev.Trigger, 0, "grpc", cause="gRPC deadline")
     told.span(ev.SpanFailed, 310, "grpc", "client", "Deadline Exceeded", error="AioRpcError")

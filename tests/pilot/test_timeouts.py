@@ -30,7 +30,12 @@ async def type_in(it: Console, lane: str, name: str, text: str) -> None:
 
 
 def problem(it: Console) -> str:
+    """What stands below the fields: what is wrong, or else what will come of them."""
     return str(it.app.screen.query_one("#problem", Label).render()).strip()
+
+
+def effect(it: Console, lane: str, name: str) -> str:
+    return str(field(it, lane, name).effect.render()).strip()
 
 
 async def opened(it: Console) -> None:
@@ -72,7 +77,7 @@ async def test_a_wrong_time_is_said_in_one_line_and_not_applied(console: Open) -
         await it.press("enter")
         assert isinstance(it.app.screen, TimeoutsScreen)
         await type_in(it, "grpc", "deadline", "250ms")
-        assert problem(it) == ""
+        assert problem(it).startswith("grpc: deadline 250 ms: the deadline is for the whole call")
         await it.press("enter")
         assert it.app.scope.live.settings.lanes[0].timeouts.get("deadline") == 0.25
 
@@ -85,6 +90,45 @@ async def test_plus_and_minus_go_in_steps(console: Open) -> None:
         assert field(it, "http/1.1", "connect").value == "1s"
         await it.pilot.press("minus", "minus")
         assert field(it, "http/1.1", "connect").value == "200ms"
+
+
+async def test_left_and_right_go_in_the_same_steps_and_delete_takes_one_back(console: Open) -> None:
+    async with console() as it:
+        await opened(it)
+        field(it, "http/1.1", "connect").focus()
+        await it.pilot.press("right", "right", "left")
+        assert field(it, "http/1.1", "connect").value == "1s"
+        await it.pilot.press("delete")
+        assert field(it, "http/1.1", "connect").value == "500ms"
+
+
+async def test_presets_are_chosen_with_page_up_and_page_down(console: Open) -> None:
+    async with console() as it:
+        await opened(it)
+        await it.pilot.press("pagedown", "pagedown")
+        assert field(it, "http/2", "pool").value == "5s"
+        assert "library defaults" in str(it.app.screen.query_one("#form").border_title)
+        await it.pilot.press("pageup")
+        assert field(it, "http/2", "read").value == "none"
+        await it.pilot.press("pageup")
+        assert field(it, "http/2", "read").value == "2s"
+        await it.pilot.press("pageup", "enter")
+        plans = it.app.scope.live.settings.lanes
+        assert {plan.timeouts["asyncio.timeout"] for plan in plans} == {0.5}
+
+
+async def test_what_each_timer_will_do_stands_beside_it(console: Open) -> None:
+    async with console() as it:
+        await opened(it)
+        assert effect(it, "http/1.1", "read") == "never fires"
+        await type_in(it, "grpc", "deadline", "300ms")
+        assert effect(it, "grpc", "deadline") == "◆ ends it at 300 ms"
+        await type_in(it, "", "deadline", "1s")
+        assert effect(it, "", "deadline") == "◆ ends it at 1 s, in 3 of 4 lanes"
+        assert problem(it) == "first: grpc deadline at 300 ms"
+        field(it, "http/2", "read").focus()
+        await it.pilot.pause()
+        assert "read never fires: read is set anew for the next chunk, every 20ms" in problem(it)
 
 
 async def test_the_arrow_keys_go_from_one_to_the_next(console: Open) -> None:

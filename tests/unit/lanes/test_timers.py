@@ -7,6 +7,7 @@ import re
 import pytest
 
 from probes.events import CALL, LanePlan, Signal, SpanStarted, Trigger
+from probes.forecast import Truth, of_run, truth
 from probes.machine import State
 from probes.state import LaneState, Moment
 from probes.verdict import CLEAN, TOO_LATE, ZOMBIE, interrupt, offset
@@ -68,7 +69,14 @@ async def fired(lab: Lab, *plans: LanePlan, deadline: float | None = None) -> Ra
     run = lab.fire(*plans, settle=settle(*plans), deadline=deadline)
     ran = await lab.ended(run)
     assert ran.state.outcome == "settled"
+    # What is said of a run before it begins, by its plans alone, comes true here.
+    assert came_true(ran) == {plan.lane: Truth.TRUE for plan in plans}
     return ran
+
+
+def came_true(ran: Ran) -> dict[str, Truth]:
+    said = of_run(ran.state)
+    return {one.lane: truth(one, lane, ran.state) for one, lane in zip(said, ran.state.lanes, strict=True)}
 
 
 def since_trigger(found: LaneState, layer: str, moment: Moment) -> int:
@@ -178,6 +186,27 @@ async def test_the_deadline_of_the_scope_is_for_those_that_are_left(lab: Lab) ->
     own(ran, early, "httpx read timeout")
     for plan in (FOUR[0], FOUR[3]):
         told(ran, plan)
+
+
+async def test_of_two_timers_the_one_that_was_said_wins(lab: Lab) -> None:
+    """Not always the shorter one: httpx's read timer is set anew for each chunk, and asyncpg's ``timeout`` takes the
+    place of ``command_timeout``."""
+    drips = {"read": "100ms", "asyncio.timeout": "600ms"}
+    replaced = {"timeout": "700ms", "command_timeout": "200ms"}
+    server = {"statement_timeout": "300ms", "command_timeout": "2s"}
+    plans = [
+        lane("grpc", "mid-stream", interval="10ms", timeouts={"deadline": "2s", "asyncio.timeout": "500ms"}),
+        lane("http/1.1", "response body", interval="10ms", timeouts=drips),
+        lane("postgres", "statement executing", name="replaced", delay="30s", timeouts=replaced),
+        lane("postgres", "statement executing", name="the server", delay="30s", timeouts=server),
+    ]
+    ran = await fired(lab, *plans)
+    assert sorted(ran.triggers()) == [
+        ("grpc", "asyncio.timeout"),
+        ("http/1.1", "asyncio.timeout"),
+        ("replaced", "asyncpg timeout"),
+        ("the server", "statement_timeout"),
+    ]
 
 
 async def test_a_run_that_nobody_triggers_is_ended_by_its_limit(lab: Lab) -> None:

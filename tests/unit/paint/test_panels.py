@@ -191,6 +191,24 @@ def test_a_change_for_the_next_run_shows() -> None:
     assert timeouts.title(view(kit.settled()), 9) == ("timeouts", "")
 
 
+def test_which_timer_will_win_is_said_and_then_whether_it_did() -> None:
+    plan = kit.settings().with_timeout("grpc", "deadline", 0.4).with_timeout("", "deadline", 1.0)
+    before = [line.split() for line in lines(timeouts.paint_timeouts(view(kit.ready(), plan=plan), 32, 30))]
+    assert ["first:", "grpc", "deadline", "at", "400", "ms"] in before
+    assert ["▌grpc", "deadline", "400", "ms"] in before
+    assert ["http/1.1", "shared", "1", "s"] in before
+    run = view(kit.timed_out(plan), Told().zero + 10**8, plan=plan)
+    after = [line.split() for line in lines(timeouts.paint_timeouts(run, 32, 30))]
+    assert ["not", "as", "said", "in", "1", "of", "4"] in after
+    assert ["▌grpc", "deadline", "400", "ms", "✓"] in after
+    assert ["http/1.1", "shared", "1", "s", "≠"] in after
+
+
+def test_where_nobody_ends_it_the_panel_says_what_to_press() -> None:
+    canvas = timeouts.paint_timeouts(view(kit.ready()), 32, 12)
+    assert "no timer will fire; you press c" in lines(canvas)
+
+
 # --- first and last line ------------------------------------------------------------------------------
 
 

@@ -158,7 +158,7 @@ def test_it_says_why() -> None:
     drips = LanePlan(lane="a", protocol="http/1.1", phase="response body", timeouts={"read": 0.4}, **PAUSED)  # type: ignore[arg-type]
     assert forecast(drips, None).why == (
         "read is set anew for the next chunk, every 20ms, and each of its waits is shorter; "
-        "the call ends by itself after about 19.98s"
+        "the call ends by itself after about 20s"
     )
 
 
