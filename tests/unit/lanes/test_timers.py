@@ -191,7 +191,7 @@ async def test_the_deadline_of_the_scope_is_for_those_that_are_left(lab: Lab) ->
 async def test_of_two_timers_the_one_that_was_said_wins(lab: Lab) -> None:
     """Not always the shorter one: httpx's read timer is set anew for each chunk, and asyncpg's ``timeout`` takes the
     place of ``command_timeout``."""
-    drips = {"read": "100ms", "asyncio.timeout": "600ms"}
+    drips = {"read": "400ms", "asyncio.timeout": "900ms"}
     replaced = {"timeout": "700ms", "command_timeout": "200ms"}
     server = {"statement_timeout": "300ms", "command_timeout": "2s"}
     plans = [
