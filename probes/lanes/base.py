@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from probes.clock import Stamp
 from probes.events import CALL, ChunkReceived, Event, LanePlan, Layer, LinkSignal, PhaseReached, Signal, Trigger
+from probes.lanes.edge import Edge
 from probes.middleware import Chain, Effect
 from probes.sink import Sink
 from probes.span import Span
@@ -85,6 +86,7 @@ class Lane(ABC):
         self.over = asyncio.Event()
         """Set when the call has ended."""
         self.chain = Chain(plan.middleware, self.say)
+        self._edge = Edge(plan)
         self._read = 0
         self._client: Span | None = None
         self._resource: Span | None = None
@@ -147,7 +149,7 @@ class Lane(ABC):
         blow = self.blows().get(self.plan.cause)
         if blow is not None:
             return blow()
-        task.cancel()
+        self._edge.cancel(task)
         if self.plan.options.get("second_cancel"):
             asyncio.get_running_loop().call_soon(self._cancel_again, task)
         return "caller"
@@ -164,7 +166,7 @@ class Lane(ABC):
     @property
     def how(self) -> str:
         """The call that ``strike`` makes."""
-        return self.plan.cause if self.plan.cause in self.blows() else "task.cancel"
+        return self.plan.cause if self.plan.cause in self.blows() else self._edge.how
 
     async def caller(self) -> None:
         """The calling task's body: the caller's row, and in it the client's."""
@@ -215,7 +217,7 @@ class Lane(ABC):
 
     async def _call(self) -> None:
         try:
-            await self.exchange()
+            await self._edge.within(self.exchange)
         except asyncio.CancelledError as error:
             self.client_ended(error)
             raise

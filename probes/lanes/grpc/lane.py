@@ -81,7 +81,7 @@ class GrpcLane(GrpcCaller):
         grace = self._grace
         named = {BREAK: "break out of async for", "server killed": "SIGKILL"}
         how = named.get(self.plan.cause, super().how)
-        return how if grace is None or how == "task.cancel" else f"{how}, grace {grace:g} s"
+        return how if grace is None or how == self._edge.how else f"{how}, grace {grace:g} s"
 
     @property
     def _cancels_itself(self) -> bool:
@@ -95,7 +95,7 @@ class GrpcLane(GrpcCaller):
     def strike(self, task: asyncio.Task[Any]) -> Layer:
         if self._rpc is None:
             # There is no call yet, or none any more.
-            task.cancel()
+            self._edge.cancel(task)
             return "caller"
         return super().strike(task)
 

@@ -4,11 +4,9 @@ a named step of httpcore's."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any, Protocol
-
-import anyio
 
 from probes.events import FaultPlan, LanePlan, Layer
 from probes.lanes.base import Bench, Blow, Fire
@@ -42,34 +40,19 @@ class Causes:
     def __init__(self, lane: Target) -> None:
         self._lane, self._plan = lane, lane.plan
         self._cancel_at = str(lane.plan.options.get("cancel_at", ""))
-        self._scope = anyio.CancelScope() if lane.plan.options.get("edge") == "anyio" else None
-
-    async def within(self, call: Callable[[], Awaitable[None]]) -> None:
-        """Make the call inside of anyio's scope, where the plan has one."""
-        if self._scope is None:
-            await call()
-            return
-        with self._scope:
-            await call()
-        if self._scope.cancelled_caught:
-            # The scope keeps the cancellation to itself, and the caller's row would look complete.
-            raise asyncio.CancelledError("anyio.CancelScope.cancel()")
 
     def blows(self) -> Mapping[str, Blow]:
-        blows: dict[str, Blow] = {
+        return {
             "client.aclose": self._aclose,
             "server FIN": partial(self._server, "fin"),
             "server RST": partial(self._server, "rst"),
         }
-        return blows if self._scope is None else {**blows, "task.cancel": self._cancel_scope}
 
     @property
     def how(self) -> str:
         """The call that carries out the plan's cause; empty where its name says it."""
         if self._cut_by_tap and self._plan.cause.startswith("server"):
             return "cut by the tap"
-        if self._scope is not None and self._plan.cause == "task.cancel":
-            return "CancelScope.cancel"
         return ""
 
     @property
@@ -103,11 +86,6 @@ class Causes:
             asyncio.get_running_loop().call_soon(self._later, ticks - 1)
 
     # By somebody else ---------------------------------------------------------------------------------
-
-    def _cancel_scope(self) -> Layer:
-        assert self._scope is not None
-        self._scope.cancel()
-        return "caller"
 
     def _aclose(self) -> Layer:
         self._lane.start(self._close_client(), "client.aclose")

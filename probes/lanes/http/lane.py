@@ -83,7 +83,7 @@ class HttpLane(Lane):
         self.client.network.begin("pool")
         self.open_client(self.request.title)
         self.open_resource(f"{self.library.name} {'stream' if self.plan.protocol == 'http/2' else 'pool'}")
-        await self.causes.within(self._call_and_rest)
+        await self._call_and_rest()
 
     async def _call_and_rest(self) -> None:
         response = await self.request.send()

@@ -13,7 +13,7 @@ import pytest
 
 from probes.events import LanePlan, Trigger
 from probes.state import LaneState, Moment
-from probes.verdict import CLEAN, ZOMBIE, verdict
+from probes.verdict import CLEAN, SWALLOWED, ZOMBIE, verdict
 from tests.kit.pg_kit import on_uvloop
 from tests.kit.pglane_kit import PgLanes, Ran, lanes, pg
 
@@ -152,5 +152,21 @@ def test_every_call_of_asyncpg_stands_behind_the_links(pg_cache: Path, phase: st
         lane = ran.lane(phase)
         assert effects(lane) == [("pass", "passed")]
         assert outcomes(lane)[:2] == ["cancelled", "cancelled"]
+
+    run(pg_cache, use)
+
+
+def test_a_cancel_that_is_caught_comes_again_in_anyios_scope_alone(pg_cache: Path) -> None:
+    async def use(bench: PgLanes) -> None:
+        plans = [
+            pg(TRANSACTION, name=whose, middleware=("swallow",), delay=60.0, options={"pool_size": 1, "edge": whose})
+            for whose in ("asyncio", "anyio")
+        ]
+        ran = await bench.cancelled(*plans)
+        # COMMIT is what the caller awaits next.
+        assert [outcomes(ran.lane(whose))[0] for whose in ("asyncio", "anyio")] == ["completed", "cancelled"]
+        assert words(ran) == [SWALLOWED, CLEAN]
+        assert [effects(lane) for lane in ran.state.lanes] == [[("swallow", "died")]] * 2
+        assert [lane.residue for lane in ran.state.lanes] == [{}, {}]
 
     run(pg_cache, use)
