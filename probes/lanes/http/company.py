@@ -7,7 +7,7 @@ span of the client's layer under its role, and its evidence says how it ended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
 
 from probes.catalogue import OTHERS
@@ -23,6 +23,11 @@ HOLDER, SIBLING, ABANDONED, FOLLOW_UP = OTHERS
 
 _FOLLOW_UP_TIMEOUT = 1.0
 _SIBLING_CHUNKS = 100
+
+_SENT = "receive_response_headers.started"
+_SETTINGS_READ = "receive_remote_settings.complete"
+"""Steps of httpcore's. It reads the server's SETTINGS as late as its first response; before that it neither knows how
+many streams it may open nor believes that there is a limit."""
 
 
 class Host(Protocol):
@@ -76,18 +81,25 @@ class Company:
         await self._begin(SIBLING, silent if delay else streams, silent=bool(delay))
 
     async def abandon(self, count: int) -> None:
-        """Send ``count`` requests and cancel each of them while it waits for its response."""
+        """Send ``count`` requests and cancel each of them while it waits for its response. Over HTTP/2 the first one
+        stays until the client knows how many streams the server allows."""
+        step = _SETTINGS_READ if self._host.plan.protocol == "http/2" else _SENT
         for _ in range(count):
-            sent = asyncio.Event()
-            task = self._start(ABANDONED, "/slow-headers?delay=60", sent=sent)
-            await sent.wait()
+            there = asyncio.Event()
+            task = self._start(ABANDONED, "/slow-headers?delay=60", steps={step: there})
+            await self._until(there, task, ABANDONED)
             task.cancel()
             await asyncio.wait({task})
+            step = _SENT
 
     async def _begin(self, role: str, path: str, host: str = "", *, silent: bool = False) -> None:
         """Returns when the first chunk of its response is there, or, of a silent one, when it is sent."""
         begun = asyncio.Event()
-        task = self._start(role, path, host=host, **{"sent" if silent else "begun": begun})
+        task = self._start(role, path, host=host, **({"steps": {_SENT: begun}} if silent else {"begun": begun}))
+        await self._until(begun, task, role)
+
+    async def _until(self, begun: asyncio.Event, task: asyncio.Task[bool], role: str) -> None:
+        """Returns when ``begun`` is set, or ``task`` has ended without."""
         waiting = self._host.bench.tasks.start(begun.wait(), name=f"{role} begins")
         await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
@@ -127,7 +139,7 @@ class Company:
         *,
         host: str = "",
         begun: asyncio.Event | None = None,
-        sent: asyncio.Event | None = None,
+        steps: Mapping[str, asyncio.Event] | None = None,
         timeout: Any = None,
     ) -> bool:
         """Whether it got its answer."""
@@ -140,7 +152,7 @@ class Company:
                 who.url(path, host),
                 headers={RUN_HEADER: str(who.run), LANE_HEADER: f"{who.plan.lane} {role}"},
                 timeout=timeout,
-                extensions={"trace": _when_sent(sent)} if sent else {},
+                extensions={"trace": _steps(steps)} if steps else {},
             )
             async with stream as response:
                 size = await self._read(response.aiter_raw(), begun)
@@ -173,11 +185,14 @@ class Company:
             then()
 
 
-def _when_sent(sent: asyncio.Event) -> Callable[[str, Any], Any]:
+def _steps(steps: Mapping[str, asyncio.Event]) -> Callable[[str, Any], Any]:
+    """Sets the event of each of httpcore's steps when it is there, over either protocol."""
+
     async def trace(name: str, info: Any) -> None:
         del info
-        if name.endswith("receive_response_headers.started"):
-            sent.set()
+        step = steps.get(name.partition(".")[2])
+        if step is not None:
+            step.set()
 
     return trace
 
