@@ -225,6 +225,7 @@ class Runner:
                 lane.bench.tap.clear()
                 await lane.chain.close()
                 await lane.teardown()
+                lane.bench.tap.renew()
         except Exception as error:  # noqa: BLE001 - closing may raise anything; the run goes on to its end
             self._tasks.report(f"teardown of {lane.plan.lane}", error)
 

@@ -75,6 +75,8 @@ class Faults:
         self._loop, self._clock, self._lines, self._log = loop, clock, lines, log
         self._standing: dict[Standing, FaultOver] = {}
         self._closed = False
+        self._holed: set[int] = set()
+        """The connections in whose bytes a hole is left."""
 
     def inject(self, fault: FaultPlan, only: Collection[int] | None = None) -> None:
         """Let ``fault`` begin, on the connections with the numbers ``only`` or on all.
@@ -103,6 +105,14 @@ class Faults:
         meant = [standing for standing in self._standing if kind in (None, standing.kind)]
         self._end([each for each in meant if only is None or any(map(each.reaches, only))], "cleared")
 
+    def renew(self) -> None:
+        """Cut the connections that lost bytes in a black hole: whoever used one next would wait for them, or for the
+        window that HTTP/2 has spent on them."""
+        for line in list(self._lines):
+            if line.conn in self._holed:
+                line.cut("RST")
+        self._holed.clear()
+
     def admit(self, line: Line) -> None:
         """A connection is new: the faults that stand concern it as well."""
         if self._standing:
@@ -120,6 +130,8 @@ class Faults:
             for path in self._stalled(standing):
                 standing.count(path.conn, path.waiting())
             over = self._standing.pop(standing)
+            if standing.kind == "black-hole" and standing.size:
+                self._holed |= standing.conns
             over(len(standing.conns), standing.size, f"{why}: {_outcome(standing)}")
         self._apply()
 

@@ -368,6 +368,10 @@ class Tap:
         flows on. Raises ValueError for an unknown kind."""
         self._faults.clear(kind, only)
 
+    def renew(self) -> None:
+        """Cut the connections that a black hole has taken bytes from: they are good for nothing after it."""
+        self._faults.renew()
+
     def forget(self, link: Link) -> None:
         self.links.discard(link)
         self.upstream_sides.pop(link.conn, None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -132,10 +132,11 @@ class PgLanes:
         settle: float = 2.0,
         limit: float = 20.0,
         once: Callable[[Event], bool] = bool,
+        asked: Callable[[PgLanes], Awaitable[None]] | None = None,
         early: bool = False,
     ) -> Ran:
-        """A whole run: all lanes in their phase (unless it is to be ``early``), ``once`` of some event of it true, then
-        the key. Timers are left to themselves."""
+        """A whole run: all lanes in their phase (unless it is to be ``early``), ``once`` of some event of it true and
+        ``asked`` over, then the key. Timers are left to themselves."""
         self._runs += 1
         run = self._runs
         lanes = [self.lane(run, plan) for plan in plans]
@@ -147,6 +148,8 @@ class PgLanes:
         while not any(once(event) for event in self.events if event.run == run):
             self._news.clear()
             await self._news.wait()
+        if asked is not None:
+            await asked(self)
         for lane in lanes:
             if lane.plan.cause not in TIMERS:
                 runner.cancel("key", lane=lane.plan.lane)

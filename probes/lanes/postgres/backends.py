@@ -37,7 +37,8 @@ GROUP BY 1"""
 _END = """SELECT count(pg_terminate_backend(pid, $2)) FROM pg_stat_activity
 WHERE application_name = $1 AND pid <> pg_backend_pid()"""
 _BY_PORT = "SELECT pid FROM pg_stat_activity WHERE client_port = $1"
-_LOCKS = "SELECT count(*) FROM pg_locks WHERE pid = $1 AND locktype <> 'virtualxid'"
+_LOCKS = """SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE pid = $1 AND coalesce(state, '') = $2 AND locktype <> 'virtualxid'"""
 _LISTS_STARTING = 18
 GONE, UNKNOWN = "gone", "unknown"
 
@@ -205,9 +206,10 @@ class Backends:
         await self._do(table.MAKE)
         self._made_table = True
 
-    async def locks(self, pid: int) -> int:
-        """Locks that a backend holds or waits for, without the one that each transaction has on itself."""
-        return int(await self.ask(_LOCKS, pid))
+    async def locks(self, pid: int, state: str) -> int:
+        """Locks that a backend holds or waits for, without the one that each transaction has on itself; 0 when it is in
+        another state than this by now: the next look tells of that one."""
+        return int(await self.ask(_LOCKS, pid, state))
 
     async def ask(self, sql: str, *arguments: object, timeout: float = CONNECT_TIMEOUT) -> Any:
         """The first value that a statement returns. Raises what asyncpg raises."""

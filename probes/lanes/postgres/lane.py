@@ -125,7 +125,7 @@ class PostgresLane(Lane):
         self._locks = 0
         if state not in (GONE, UNKNOWN):
             with contextlib.suppress(*FAILURES):
-                self._locks = await self.backends.locks(self.pid)
+                self._locks = await self.backends.locks(self.pid, state)
         if self._rests(state):
             with contextlib.suppress(*FAILURES):
                 await self.at_rest()

@@ -149,7 +149,16 @@ def cursor(ran: Ran, lane: LaneState, cause: str) -> None:
 
 
 def copy_out(ran: Ran, lane: LaneState, cause: str) -> None:
-    executing(ran, lane, cause)
+    if "InternalClientError" in evidence(lane, "caller", Moment.DONE):
+        # A line had come in the same turn of the loop, and the call was not resumed yet: asyncpg 0.32 asks nobody to
+        # stop, stumbles over the COPY when the connection goes back, and closes it.
+        assert cause in CANCELLED
+        assert "→ CancelRequest" not in ran.answers(cause)
+        assert evidence(lane, "wire", Moment.INTERRUPT) == "client>server Terminate"
+        assert evidence(lane, "resource", Moment.CLEANUP).endswith("1 of 1 free; connection closed")
+        assert ran.residue(cause) == {}
+    else:
+        executing(ran, lane, cause)
     assert 1 <= lane.chunks.read <= lane.chunks.on_wire
 
 
@@ -229,8 +238,6 @@ CHECKS = {
 }
 
 
-# Up to nine lanes at once: on a machine that is busy with others one of them settles too late now and then.
-@pytest.mark.soak
 @pytest.mark.parametrize("phase", CHECKS)
 def test_a_phase_is_reached_and_every_cause_in_it_proven(pg_cache: Path, phase: str) -> None:
     """One run with a lane for each cause, so that they do not disturb each other is tested as well."""

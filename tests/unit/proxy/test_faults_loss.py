@@ -109,6 +109,24 @@ async def test_a_hole_that_closes_over_a_far_side_that_does_not_read_holds_up_ag
 
 @BOTH_WAYS
 @on_both_loops
+async def test_only_a_connection_that_lost_bytes_is_renewed(way: Direction) -> None:
+    async with rigged() as rig:
+        source, target = await rig.connect(way)
+        other, its_target = await rig.connect(way)
+        rig.tap.inject(FaultPlan(kind="black-hole"))
+        await source.send(b"lost")
+        await rig.record.until(lambda: rig.record.lost(way) == 4)
+        rig.tap.clear()
+        rig.tap.renew()
+        assert (await source.ended(), await target.ended()) == ("RST", "RST")
+        await other.send(b"whole")
+        assert await its_target.exactly(5) == b"whole"
+        rig.tap.renew()
+        assert len(rig.tap.links) == 1
+
+
+@BOTH_WAYS
+@on_both_loops
 async def test_a_black_hole_swallows_fin_until_it_is_cleared(way: Direction) -> None:
     async with rigged() as rig:
         source, target = await rig.connect(way)
