@@ -159,7 +159,8 @@ def test_a_reader_that_is_stuck(pg_cache: Path, cause: str) -> None:
 
     async def use(bench: PgLanes) -> None:
         freeze = FaultPlan(kind="freeze", direction="server>client", at="phase")
-        plan = pg("rows streaming", cause, size=MORE_THAN_KERNELS_TAKE, interval=0.0, faults=(freeze,), **options(fetch="all"))
+        big = {"size": MORE_THAN_KERNELS_TAKE, "interval": 0.0, **options(fetch="all")}
+        plan = pg("rows streaming", cause, faults=(freeze,), **big)
         ran = await bench.cancelled(plan, settle=0.7, asked=stuck)
         assert ran.residue()["pool slots"] == 1
         if cause == "task.cancel":
