@@ -43,6 +43,8 @@ class HttpLane(Lane):
         self._remains = Remains(self)
         self._beside: list[asyncio.Task[Any]] = []
         self._task: asyncio.Task[Any] | None = None
+        self._looked = asyncio.Event()
+        """It is known what became of the call's resource."""
 
     @property
     def client(self) -> Client:
@@ -121,6 +123,7 @@ class HttpLane(Lane):
         if self.resource == CONNECTION:
             await asyncio.wait({after})
         evidence = await self._remains.back()
+        self._looked.set()
         if evidence is not None:
             self.resource_released(evidence)
         await self.chain.idle()
@@ -131,8 +134,9 @@ class HttpLane(Lane):
 
     async def _follow_up(self) -> None:
         await self.over.wait()
-        # What a shield holds it gives back at its end, or never.
-        await self.chain.idle()
+        if self.chain.detaches and self.resource != CONNECTION:
+            # What a shield holds it gives back at its end, or never: that is the question, and not who waits for it.
+            await self._looked.wait()
         await self.company.follow_up()
 
     def dead(self) -> int:

@@ -69,6 +69,8 @@ class Remains:
             return "response complete"
         if not self._client.network.streams or lane.plan.phase == "pool wait":
             return "no connection was made"
+        if lane.chain.detaches and self.lost():
+            return "nobody closes its response"
         return await lane.bench.ledger.hangup()
 
     async def _calls_over(self) -> None:
