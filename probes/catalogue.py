@@ -20,6 +20,10 @@ SHAPES = ("unary", "server stream", "client stream", "bidi")
 IDLE = "idle"
 """The one phase in which no call is open."""
 
+CLOSE_CONNECTION = "connection.close"
+"""The cause by which somebody closes asyncpg's connection in good order: it asks for the cancel of what executes, and
+waits for the answer for its ``close`` timeout."""
+
 BREAK = "break"
 """The cause by which a caller leaves its loop over the chunks, and cancels nobody."""
 
@@ -86,6 +90,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "asyncio.timeout",
         "timeout",
         "command_timeout",
+        CLOSE_CONNECTION,
         "terminate",
         "socket cut",
         "statement_timeout",
@@ -109,15 +114,19 @@ TIMERS: dict[str, str] = {
 }
 """Causes that fire by themselves, each with the timeout of the lane that it needs."""
 
+BOUNDS: dict[str, str] = {CLOSE_CONNECTION: "close"}
+"""Causes that somebody else brings about, each with the timeout that bounds it, where that is set."""
+
 _HTTP_TIMEOUTS = ("connect", "read", "write", "pool", "asyncio.timeout")
 
 TIMEOUTS: dict[str, tuple[str, ...]] = {
     "grpc": ("deadline", "asyncio.timeout"),
     "http/1.1": _HTTP_TIMEOUTS,
     "http/2": _HTTP_TIMEOUTS,
-    "postgres": ("timeout", "command_timeout", "statement_timeout", "asyncio.timeout"),
+    "postgres": ("timeout", "command_timeout", "statement_timeout", "close", "asyncio.timeout"),
 }
-"""The timeouts that can be set, by protocol, in the clients' own names."""
+"""The timeouts that can be set, by protocol, in the clients' own names. ``close``: of asyncpg's
+``Connection.close(timeout=)``, which somebody has to call first: the cause "connection.close"."""
 
 LASTING: tuple[str, ...] = (
     "first response",
@@ -251,6 +260,7 @@ OTHERS: dict[str, str] = {
     "sibling": "goes beside the call on the same client",
     "abandoned": "was cancelled before the call while it waited for its response",
     "follow-up": "comes after the call on the same client",
+    "close": "connection.close() beside the call, on its connection",
 }
 """The other requests that a lane's client makes, by their role, each with a line of help."""
 
@@ -338,15 +348,15 @@ def _postgres(phase: str, cause: str) -> str:
         return "no statement executes: the server's timer does not run"
     if cause == "pg_cancel_backend" and phase not in _EXECUTING:
         return "no statement executes: the backend ignores it"
-    if phase == "TCP connect" and cause in ("pg_terminate_backend", "terminate", "socket cut"):
+    if phase == "TCP connect" and cause in ("pg_terminate_backend", CLOSE_CONNECTION, "terminate", "socket cut"):
         return "there is no connection and no backend yet"
     return _postgres_waiting(phase, cause)
 
 
 def _postgres_waiting(phase: str, cause: str) -> str:
-    if phase == "startup" and cause == "terminate":
+    if phase == "startup" and cause in (CLOSE_CONNECTION, "terminate"):
         return "asyncpg has given nobody a connection yet: there is nothing to call it on"
-    if phase == "pool acquire" and cause in ("terminate", "socket cut", "pg_terminate_backend"):
+    if phase == "pool acquire" and cause in (CLOSE_CONNECTION, "terminate", "socket cut", "pg_terminate_backend"):
         return "the waiting task has no connection; ending another's frees a slot"
     if phase in ("LISTEN", "cursor") and cause in ("timeout", "command_timeout"):
         return "the client waits for no command: its timer does not run"

@@ -19,7 +19,7 @@ from probes.lanes.http.library import Library
 from probes.schema import LANE_HEADER, RUN_HEADER
 from probes.span import Span
 
-HOLDER, SIBLING, ABANDONED, FOLLOW_UP = OTHERS
+HOLDER, SIBLING, ABANDONED, FOLLOW_UP, _CLOSE = OTHERS
 
 _FOLLOW_UP_TIMEOUT = 1.0
 _SIBLING_CHUNKS = 100

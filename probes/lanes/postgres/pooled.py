@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from probes.catalogue import CLOSE_CONNECTION
 from probes.events import Layer
 from probes.lanes.base import Blow
 from probes.lanes.postgres.backends import FAILURES
@@ -19,7 +20,7 @@ from probes.lanes.postgres.login import CONNECT_TIMEOUT
 
 _CLOSE_TIMEOUT = 1.0
 _LOOK = 0.004
-_FOLLOW_UP = "follow-up"
+_FOLLOW_UP, _CLOSE = "follow-up", "close"
 _FOLLOW_UP_LASTS = 0.2
 
 
@@ -33,6 +34,7 @@ class PooledLane(PostgresLane):
         self.pool: asyncpg.Pool[Any] | None = None
         self.slot_back = asyncio.Event()
         self._connection: Any = None
+        self._closing: asyncio.Task[None] | None = None
 
     async def prepare(self) -> None:
         size = self.options.pool_size
@@ -83,7 +85,34 @@ class PooledLane(PostgresLane):
     def blows(self) -> Mapping[str, Blow]:
         if self._connection is None:
             return {}
-        return {**super().blows(), "terminate": self._terminate, "socket cut": self.cut}
+        return {
+            **super().blows(),
+            CLOSE_CONNECTION: self._close,
+            "terminate": self._terminate,
+            "socket cut": self.cut,
+        }
+
+    @property
+    def how(self) -> str:
+        how, limit = super().how, self.timeout("close")
+        return how if how != CLOSE_CONNECTION or limit is None else f"{how}(timeout={limit:g})"
+
+    def _close(self) -> Layer:
+        self._closing = self.bench.tasks.start(self._close_connection(), name=f"close of {self.plan.lane}")
+        return "client"
+
+    async def _close_connection(self) -> None:
+        """In good order. It may wait for ever, or raise, and the call with it or not."""
+        span = self._span("client", _CLOSE)
+        try:
+            await self._connection.close(timeout=self.timeout("close"))
+        except asyncio.CancelledError as error:
+            span.cancelled(error, "it never came to an end")
+            raise
+        except Exception as error:  # noqa: BLE001 - the same
+            span.failed(error, self.words(error))
+        else:
+            span.completed("it returned")
 
     def _terminate(self) -> Layer:
         self._connection.terminate()
@@ -133,6 +162,9 @@ class PooledLane(PostgresLane):
         return {"pool slots": self._taken(), **super().held()}
 
     async def teardown(self) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+            await asyncio.wait({self._closing})
         await self._close_pool()
         await super().teardown()
 

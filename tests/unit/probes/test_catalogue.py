@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probes.catalogue import CAUSES, PHASES, PROTOCOLS, TIMEOUTS, TIMERS, cells, why_not
+from probes.catalogue import BOUNDS, CAUSES, PHASES, PROTOCOLS, TIMEOUTS, TIMERS, cells, why_not
 
 
 def test_every_cell_has_an_answer_and_most_are_possible() -> None:
@@ -24,7 +24,8 @@ def test_every_phase_and_every_cause_is_possible_somewhere(protocol: str) -> Non
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_timer_is_a_timeout_that_the_protocol_has(protocol: str) -> None:
     timers = [TIMERS[cause] for cause in CAUSES[protocol] if cause in TIMERS]
-    assert set(timers) == set(TIMEOUTS[protocol])
+    bounds = [BOUNDS[cause] for cause in CAUSES[protocol] if cause in BOUNDS]
+    assert {*timers, *bounds} == set(TIMEOUTS[protocol])
 
 
 def test_a_name_that_is_not_there_is_refused() -> None:
