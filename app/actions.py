@@ -97,6 +97,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("select(1)", "down,tab", "up down", "lane", "Select the lane above or below", "look", 50),
     Action("evidence", "e", "e", "evidence", "Every mark of the selected lane with all its evidence", "look", 60),
     Action("side", "m", "m", "panels", "Show or hide the timeouts and the machine", "look", 45),
+    Action("machine", "M,shift+m", "M", "machine", "The machine on the whole screen, or the timeline", "look", 44),
+    Action("back", "escape", "esc", "timeline", "The timeline again; it never cancels anything", "look", 0, LIVE),
     Action("coverage", "g", "g", "grid", "What can be tried, what has a scenario, what this session tried", "look", 46),
     Action("addresses", "a", "a", "addresses", "Addresses and commands for outside clients", "look", 88, LIVE),
     Action("record", "r", "r", "record", "Start or stop a recording", "session", 70, LIVE),

@@ -193,7 +193,7 @@ class ReplaySource:
     mode: Literal["replay"] = "replay"
 
     def __init__(self, player: Player, path: Path | None = None, *, live: bool = False) -> None:
-        self.player, self._live = player, live
+        self.player, self.live = player, live
         self.tally = Tally(lambda: self.player.log.runs, self.player.log.past, at_once=_DECODED_AT_ONCE)
         self.recording = None if path is None else str(path)
 
@@ -231,7 +231,8 @@ class ReplaySource:
 
     @property
     def flash_ns(self) -> int:
-        return int(FLASH_NS * self.player.speed)
+        """Where it stands still: what comes at this very instant."""
+        return int(FLASH_NS * self.player.speed) if self.player.playing else 1
 
     @property
     def playback(self) -> Playback:
@@ -242,7 +243,7 @@ class ReplaySource:
             player.position - player.start,
             player.end - player.start,
             slow=player.speed < 1,
-            live=self._live,
+            live=self.live,
             loop=player.part is not None and player.part.loop,
             skipped=self._skipped,
         )

@@ -1,41 +1,24 @@
-"""The state machine of a partial response: where both sides of every lane stand, and the graph for one lane.
-
-The graph is ``probes.machine.TABLE``: the left column holds the states that can still go on, the right one those in
-which a side ends; what leads from one row of the left to the next is read from the table.
-"""
+"""The state machine of a partial response, in a panel: where both sides of every lane stand, and one lane's graph."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.paint.canvas import Canvas, Role
-from app.paint.text import fit, plain
+from app.paint.down import NARROW, height, paint_down
+from app.paint.graph import CHAIN, ENDS, ROLES, Side, node_role, sides
+from app.paint.text import first_that_fits, fit, plain
 from app.paint.units import figure
 from app.paint.view import View
-from probes.machine import TABLE, TERMINAL, Machine, State
+from probes.machine import State
 from probes.state import LaneState
 from probes.verdict import zombie
 
-LEFT = (State.IDLE, State.STREAMING, State.PARTIAL_SENT, State.CANCELLING)
-RIGHT = (State.COMPLETED, State.FAILED, State.CANCELLED)
 _JOINED = {"│": "├", "┤": "┼", "┘": "┴", "┐": "┬"}
 """A line that also goes to the right."""
-_ROLES = {
-    State.IDLE: Role.DIM,
-    State.STREAMING: Role.RUNNING,
-    State.PARTIAL_SENT: Role.RUNNING,
-    State.CANCELLING: Role.DONE,
-    State.CANCELLED: Role.CLEANUP,
-    State.COMPLETED: Role.TEXT,
-    State.FAILED: Role.ALERT,
-}
-_LIT = {
-    State.IDLE: Role.LIT_TEXT,
-    State.STREAMING: Role.LIT_RUNNING,
-    State.PARTIAL_SENT: Role.LIT_RUNNING,
-    State.CANCELLING: Role.LIT_DONE,
-    State.CANCELLED: Role.LIT_CLEANUP,
-    State.COMPLETED: Role.LIT_TEXT,
-    State.FAILED: Role.LIT_ALERT,
-}
+_COUNTERS = 4
+_WIDEST = 60
+"""Cells of the longest bar."""
 
 
 def title(view: View, _rows: int) -> tuple[str, str]:
@@ -44,17 +27,22 @@ def title(view: View, _rows: int) -> tuple[str, str]:
 
 
 def paint_machine(view: View, columns: int, rows: int) -> Canvas:
-    """List, graph, counters and path, in that order of what goes first when rows are scarce: path, list, gaps."""
+    """List, graph, counters and path, in that order of what goes first when rows are scarce: path, the words at the
+    steps, list, gaps, and of the graph its lines."""
     canvas = Canvas(columns, rows)
     lanes, lane = view.lanes, view.lane
     if lane is None:
         return canvas
-    graph, counters = (7 if rows >= len(lanes) + 17 else 4), 4
-    y = 0
-    if rows >= len(lanes) + 2 + graph + counters + 1:
-        y = _paint_list(canvas, view)
-    y = _paint_graph(canvas, y, lane, view, spread=graph == 7)
-    y = _paint_counters(canvas, y + (rows - y > counters), lane)
+    listed = len(lanes) + 2
+    whole = columns >= NARROW and rows >= height(labels=False) + _COUNTERS
+    least = height(labels=False) if whole else len(CHAIN)
+    y = _paint_list(canvas, view) if rows >= listed + least + _COUNTERS + 1 else 0
+    of = sides(lane, view)
+    if whole:
+        y = paint_down(canvas, y, of, labels=rows - y >= height(labels=True) + _COUNTERS + 1)
+    else:
+        y = _paint_dense(canvas, y, of)
+    y = paint_violations(canvas, paint_bars(canvas, y + (rows - y > _COUNTERS), lane), lane)
     _paint_path(canvas, y + 1, lane)
     return canvas
 
@@ -70,100 +58,93 @@ def _paint_list(canvas: Canvas, view: View) -> int:
         if y - 1 == view.selected:
             canvas.put(0, y, "▌", Role.SELECTED)
         canvas.put(1, y, str(y), Role.STRONG)
-        canvas.put(3, y, fit(lane.client.state, second - 4), _ROLES[lane.client.state])
-        role = Role.ALERT if zombie(lane, view.now).ns else _ROLES[lane.server.state]
+        canvas.put(3, y, fit(lane.client.state, second - 4), ROLES[lane.client.state])
+        role = Role.ALERT if zombie(lane, view.now).ns else ROLES[lane.server.state]
         canvas.put(second, y, fit(lane.server.state, canvas.columns - second), role)
     return len(view.lanes) + 2
 
 
-# --- the graph ----------------------------------------------------------------------------------------
+# --- the graph where there is room for its states only ------------------------------------------------
 
 
-def _paint_graph(canvas: Canvas, y: int, lane: LaneState, view: View, *, spread: bool) -> int:
-    """Each state with a letter for the client and one for the server that are in it; · was there."""
-    step = 2 if spread else 1
+def _paint_dense(canvas: Canvas, y: int, of: Sequence[Side]) -> int:
+    """Left what can go on, right the ends. A letter for each side that is in a state; · was there."""
     bus, right = 15, 17
-    for index, state in enumerate(LEFT):
-        line = y + index * step
-        _paint_node(canvas, 0, line, state, lane, view)
-        if any(target in TERMINAL for target in TABLE[state].values()):
-            canvas.put(bus, line, "┐┤┤┘"[index], Role.FRAME)
-            canvas.fill(3 + len(state) + 1, bus, line, "─", Role.FRAME)
-        if spread and index:
-            _paint_edge(canvas, line - 1, LEFT[index - 1], state)
-            canvas.put(bus, line - 1, "│", Role.FRAME)
-    for index, state in enumerate(RIGHT):
-        line = y + 1 + index * step
-        _paint_node(canvas, right, line, state, lane, view)
+    for index, state in enumerate(CHAIN):
+        line = y + index
+        _paint_node(canvas, 0, line, state, of)
+        canvas.put(bus, line, "┐" if not index else "┘" if index == len(CHAIN) - 1 else "┤", Role.FRAME)
+        canvas.fill(3 + len(state) + 1, bus, line, "─", Role.FRAME)
+    for index, state in enumerate(ENDS):
+        line = y + 1 + index
+        _paint_node(canvas, right, line, state, of)
         canvas.put(bus, line, _JOINED.get(canvas.char(bus, line), "├"), Role.FRAME)
         canvas.put(bus + 1, line, "▸", Role.FRAME)
-    return y + 3 * step + 1
+    return y + len(CHAIN)
 
 
-def _paint_edge(canvas: Canvas, y: int, source: State, target: State) -> None:
-    names = [event for event, to in TABLE[source].items() if to is target]
-    canvas.put(3, y, f"▾ {names[0]}" if names else "", Role.DIM)
-
-
-def _paint_node(canvas: Canvas, x: int, y: int, state: State, lane: LaneState, view: View) -> None:
-    sides = (lane.client, lane.server)
-    for offset, (letter, machine) in enumerate(zip("cs", sides, strict=True)):
-        if machine.state is state:
-            dead = letter == "s" and _undead(state, lane, view.now)
-            canvas.put(x + offset, y, letter, Role.LIT_ALERT if dead else _LIT[state])
-        elif _passed(machine, state):
+def _paint_node(canvas: Canvas, x: int, y: int, state: State, of: Sequence[Side]) -> None:
+    for offset, side in enumerate(of):
+        if side.state is state:
+            canvas.put(x + offset, y, side.name[0], node_role(state, [side]))
+        elif side.was_in(state):
             canvas.put(x + offset, y, "·", Role.DIM)
-    here = any(machine.state is state for machine in sides)
-    if here:
-        canvas.put(x + 3, y, f"{state}", _lit(state, lane, view))
-    else:
-        canvas.put(x + 3, y, state, Role.TEXT if any(_passed(machine, state) for machine in sides) else Role.DIM)
-
-
-def _passed(machine: Machine, state: State) -> bool:
-    return any(state in (step.source, step.target) for step in machine.path)
-
-
-def _undead(state: State, lane: LaneState, now: int) -> bool:
-    return lane.server.state is state and bool(zombie(lane, now).ns) and state not in TERMINAL
-
-
-def _lit(state: State, lane: LaneState, view: View) -> Role:
-    """A transition that has just happened flashes before it takes its colour."""
-    if _undead(state, lane, view.now):
-        return Role.LIT_ALERT
-    steps = [machine.path[-1] for machine in (lane.client, lane.server) if machine.path]
-    fresh = any(step.target is state and 0 <= view.now - step.t < view.flash_ns for step in steps)
-    return Role.LIT_TEXT if fresh else _LIT[state]
+    canvas.put(x + 3, y, state, node_role(state, of))
 
 
 # --- counters and path --------------------------------------------------------------------------------
 
 
-def _paint_counters(canvas: Canvas, y: int, lane: LaneState) -> int:
-    chunks = lane.chunks
-    counts = (("accepted", chunks.accepted), ("on wire", chunks.on_wire), ("read", chunks.read))
+def paint_bars(canvas: Canvas, y: int, lane: LaneState) -> int:
+    """The three counters of chunks with a bar each, and what could not be taken back. Returns the row below."""
+    counts = _counts(lane)
     most = max(1, *(count or 0 for _, count in counts))
     for name, count in counts:
         canvas.put(0, y, name, Role.DIM)
         canvas.right(15, y, "?" if count is None else str(count), Role.TEXT)
-        room = max(0, canvas.columns - 17)
+        room = max(0, min(_WIDEST, canvas.columns - 17))
         canvas.fill(16, 16 + (count or 0) * room // most, y, "━", Role.RUNNING)
         y += 1
-    sides = (lane.client, lane.server)
-    end = canvas.put(0, y, f"irrevocable {sum(side.irrevocable for side in sides)}", Role.DIM)
-    end = canvas.put(end + 2, y, f"late {sum(side.late for side in sides)}", Role.DIM)
-    return _paint_violations(canvas, y + 1, lane)
+    _paint_past(canvas, 0, y, lane)
+    return y + 1
 
 
-def _paint_violations(canvas: Canvas, y: int, lane: LaneState) -> int:
+def paint_counts(canvas: Canvas, y: int, lane: LaneState) -> int:
+    """The same in one line."""
+    x = 0
+    for name, count in _counts(lane):
+        x = canvas.put(x, y, name, Role.DIM) + 1
+        x = canvas.put(x, y, "?" if count is None else str(count), Role.TEXT) + 3
+    _paint_past(canvas, x, y, lane)
+    return y + 1
+
+
+def _counts(lane: LaneState) -> tuple[tuple[str, int | None], ...]:
+    return ("accepted", lane.chunks.accepted), ("on wire", lane.chunks.on_wire), ("read", lane.chunks.read)
+
+
+def _paint_past(canvas: Canvas, x: int, y: int, lane: LaneState) -> None:
+    """Chunks that moved after a side was told, and after it had stopped."""
+    both = (lane.client, lane.server)
+    counts = {"irrevocable": sum(each.irrevocable for each in both), "late": sum(each.late for each in both)}
+    for name, count in counts.items():
+        x = canvas.put(x, y, f"{name} {count}", Role.DONE if count else Role.DIM) + 2
+
+
+def violation_count(count: int) -> str:
+    return f"{count} violation{'s' if count > 1 else ''}"
+
+
+def paint_violations(canvas: Canvas, y: int, lane: LaneState) -> int:
+    """What the table does not allow, the last of each side, with the event that was it."""
     for side, machine in (("client", lane.client), ("server", lane.server)):
         if not machine.violations:
             continue
         last = machine.violations[-1]
-        count = len(machine.violations)
-        text = f"{count} violation{'s' if count > 1 else ''}: {side} {last.event} in {last.state}"
-        canvas.put(0, y, fit(text, canvas.columns), Role.ALERT)
+        at = "" if lane.zero is None else f" at {figure(last.t - lane.zero.t)}"
+        said = f": {plain(last.evidence)}" if last.evidence else ""
+        text = f"{violation_count(len(machine.violations))}: {side} {last.event} in {last.state}"
+        canvas.put(0, y, first_that_fits(canvas.columns, f"{text}{at}{said}", f"{text}{at}", text), Role.ALERT)
         y += 1
     return y
 
@@ -179,7 +160,7 @@ def _paint_path(canvas: Canvas, y: int, lane: LaneState) -> None:
         for step in machine.path[-room:]:
             y += 1
             end = canvas.put(1, y, f"{step.event} ▸ ", Role.DIM)
-            canvas.put(end, y, step.target, _ROLES[step.target])
+            canvas.put(end, y, step.target, ROLES[step.target])
             if zero is not None and step.t >= zero.t:
                 canvas.right(canvas.columns, y, figure(step.t - zero.t), Role.DIM)
         y += 2

@@ -83,8 +83,9 @@ class View:
 
     @property
     def new_marks_ns(self) -> int:
-        """For how long a mark flashes: in slow motion only; live they come too close together to be told apart."""
-        return self.flash_ns if self.playback is not None and self.playback.slow else 0
+        """For how long a mark flashes: in slow motion, and where a replay stands; else they come too close together."""
+        play = self.playback
+        return self.flash_ns if play is not None and (play.slow or not play.playing) else 0
 
     @property
     def failed(self) -> bool:

@@ -72,7 +72,9 @@ class LiveScreen(PlanningScreen):
         return True
 
     def label(self, name: str) -> str:
-        return "stop recording" if name == "record" and self.source.recording else ""
+        if name == "record" and self.source.recording:
+            return "stop recording"
+        return super().label(name)
 
     # --- a run ----------------------------------------------------------------------------------------
 
@@ -156,12 +158,12 @@ class LiveScreen(PlanningScreen):
     def action_slow(self) -> None:
         """The last run again, on this screen as it looks now."""
         screen = self._slow = SlowScreen(self.live, clock=self._clock, ticker=self._ticker)
-        screen.selected = self.selected
+        screen.look_as(self)
         self.app.push_screen(screen, self._live_again)
 
     def _live_again(self, _: None) -> None:
         if self._slow is not None:
-            self.selected = self._slow.selected
+            self.look_as(self._slow)
         self._slow = None
         self.changed()
 

@@ -50,7 +50,7 @@ class ReplayScreen(ScopeScreen):
                 return "" if self._before is None else "normal speed"
             case "loop":
                 return "no loop" if self._looping else ""
-        return ""
+        return super().label(name)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         del parameters
@@ -125,7 +125,9 @@ class ReplayScreen(ScopeScreen):
         return None
 
     def action_leave(self) -> None:
-        if len(self.app.screen_stack) > 2:
+        if self.staged and not self.replay.live:
+            self.action_machine()
+        elif len(self.app.screen_stack) > 2:
             self.dismiss()
         else:
             self.app.exit()

@@ -13,7 +13,7 @@ from app.actions import Action, actions, hint
 from app.coverage import Cell, cover
 from app.grid import Grid
 from app.library import Library
-from app.paint import evidence, guests, machine, scoreboard, timeline, timeouts
+from app.paint import evidence, guests, machine, scoreboard, stage, timeline, timeouts
 from app.paint.frame import Chrome
 from app.paint.status import paint_status
 from app.paint.view import View
@@ -27,6 +27,8 @@ _WIDE, _HIGH = 100, 36
 """From so many columns on the panels at the side are there by themselves; from so many rows on they have boxes."""
 _TALL = 46
 """From so many rows on the evidence has a panel of its own."""
+_LEAST = 12
+"""Rows that must be left below the machine for the evidence to have them."""
 
 
 class ScopeScreen(Screen[None]):
@@ -45,6 +47,8 @@ class ScopeScreen(Screen[None]):
         self._dirty = True
         self._side: bool | None = None
         """Whether somebody asked for the panels at the side; None: as the width has it."""
+        self.staged = False
+        """Whether the machine has the whole screen."""
 
     def compose(self) -> ComposeResult:
         yield Panel(paint_status, id="status")
@@ -55,6 +59,7 @@ class ScopeScreen(Screen[None]):
                 yield Panel(machine.paint_machine, machine.title, id="machine")
             with Vertical(id="main"):
                 yield Panel(timeline.paint_timeline, timeline.title, id="timeline")
+                yield Panel(stage.paint_stage, stage.title, id="stage")
                 yield Panel(scoreboard.paint_scoreboard, scoreboard.title, id="scoreboard")
                 yield Panel(evidence.paint_evidence, evidence.title, id="evidence")
         yield KeyLine()
@@ -126,19 +131,32 @@ class ScopeScreen(Screen[None]):
         board.styles.height = lanes + extra
         tall = rows >= _TALL and view.run.started is not None
         self.query_one("#evidence").display = tall
+        self.query_one("#timeline").display = True
         self.query_one("#timeline").styles.height = timeline.height(view) + 2 if tall else "1fr"
         self.query_one("#timeouts").styles.height = timeouts.height(view, rows * 3 // 5)
         self.query_one("#guests").styles.height = guests.height(view)
         self.query_one("#guests").display = bool(view.session.guests)
         self.query_one("#timeouts").display = not view.session.guests
+        self._arrange_stage(view)
         return chrome
+
+    def _arrange_stage(self, view: View) -> None:
+        """The machine instead of everything else but the evidence, which has what it leaves of a high screen."""
+        panel, rest = self.query_one("#stage"), self.size.height - stage.ideal(view)
+        panel.display = self.staged
+        if not self.staged:
+            return
+        for other in ("#side", "#timeline", "#scoreboard"):
+            self.query_one(other).display = False
+        below = rest > _LEAST and view.run.started is not None
+        panel.styles.height = stage.ideal(view) + 2 if below else "1fr"
+        self.query_one("#evidence").display = below
 
     # --- what both do ---------------------------------------------------------------------------------
 
     def label(self, name: str) -> str:
         """The footer's word for an action, where it depends on the state."""
-        del name
-        return ""
+        return "timeline" if name == "machine" and self.staged else ""
 
     def action_select(self, direction: int) -> None:
         lanes = len(self.source.run.lanes)
@@ -150,6 +168,20 @@ class ScopeScreen(Screen[None]):
         shown = self.query_one("#side").display
         self._side = not shown
         self.changed()
+
+    def action_machine(self) -> None:
+        """The machine on the whole screen, or the timeline again."""
+        self.staged = not self.staged
+        self.changed()
+
+    def action_back(self) -> None:
+        """To the timeline."""
+        if self.staged:
+            self.action_machine()
+
+    def look_as(self, other: ScopeScreen) -> None:
+        """Show what another screen shows of its own session."""
+        self.selected, self.staged = other.selected, other.staged
 
     def action_evidence(self) -> None:
         self.app.push_screen(EvidenceScreen(self.view()))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from rich.style import Style
 
-from app.paint import evidence, machine, scoreboard, status, timeline, timeouts
+from app.paint import evidence, machine, scoreboard, stage, status, timeline, timeouts
 from app.paint.canvas import Role
 from app.paint.frame import framed
 from app.paint.view import Painter, View
@@ -42,6 +42,10 @@ def paint_timeline(seen: View, columns: int, rows: int) -> None:
     framed(timeline.paint_timeline, timeline.title, "box", seen, columns, rows).strips(PALETTE)
 
 
+def paint_stage(seen: View) -> None:
+    framed(stage.paint_stage, stage.title, "box", seen, 200, 58).strips(PALETTE)
+
+
 def paint_all(seen: View) -> None:
     for painter, columns, rows in PANELS:
         framed(painter, None, "box", seen, columns, rows).strips(PALETTE)
@@ -54,6 +58,7 @@ def main(brief: bool = False) -> None:
         ("timeline 200x60, four lanes, zombie", lambda: paint_timeline(zombie, 200, 60), "budget: < 4"),
         ("timeline 200x60, four lanes, armed", lambda: paint_timeline(running, 200, 60), "budget: < 4"),
         ("timeline 120x36", lambda: paint_timeline(zombie, 86, 27), ""),
+        ("machine on the whole screen, 200x60", lambda: paint_stage(zombie), "budget: p95 < 8"),
         ("every panel at 200x60", lambda: paint_all(zombie), "budget: p95 < 8"),
     )
     print(heading("Painters alone, everything painted anew"))

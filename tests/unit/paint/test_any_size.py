@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
 
-from app.paint import evidence, machine, scoreboard, status, timeline, timeouts
+from app.paint import evidence, machine, scoreboard, stage, status, timeline, timeouts
 from app.paint.canvas import Role
 from app.paint.frame import framed
 from app.paint.view import Painter, Title
@@ -20,6 +20,7 @@ PALETTE = {role: Style() for role in Role}
 PAINTERS: dict[str, tuple[Painter, Title | None]] = {
     "timeline": (timeline.paint_timeline, timeline.title),
     "machine": (machine.paint_machine, machine.title),
+    "stage": (stage.paint_stage, stage.title),
     "scoreboard": (scoreboard.paint_scoreboard, scoreboard.title),
     "timeouts": (timeouts.paint_timeouts, timeouts.title),
     "evidence": (evidence.paint_evidence, evidence.title),

@@ -14,7 +14,7 @@ from app.paint.canvas import Canvas, Role
 from app.paint.pages import log_lines
 from app.paint.view import Hint, Playback, View
 from probes import events as ev
-from probes.machine import TABLE, TERMINAL, State
+from probes.machine import State
 from probes.verdict import WORDS
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import Told, view
@@ -38,16 +38,6 @@ def role_of(canvas: Canvas, text: str) -> Role:
 # --- machine ------------------------------------------------------------------------------------------
 
 
-def test_the_graph_has_every_state_of_the_table() -> None:
-    assert set(machine.LEFT) | set(machine.RIGHT) == set(TABLE)
-    assert set(machine.RIGHT) == TERMINAL
-
-
-def test_the_left_column_follows_the_table() -> None:
-    for source, target in zip(machine.LEFT, machine.LEFT[1:], strict=False):
-        assert target in TABLE[source].values()
-
-
 def test_both_sides_of_every_lane_are_listed() -> None:
     canvas = machine.paint_machine(view(kit.settled(), selected=2), 32, 22)
     assert lines(canvas)[1:5] == [
@@ -60,17 +50,17 @@ def test_both_sides_of_every_lane_are_listed() -> None:
 
 def test_the_live_state_of_each_side_is_lit() -> None:
     canvas = machine.paint_machine(view(kit.settled(), selected=2), 32, 22)
-    assert role_of(canvas, "s PartialSent") is Role.LIT_ALERT
-    assert role_of(canvas, "c  Cancelled") is Role.LIT_CLEANUP
+    assert role_of(canvas, "s │PartialSent") is Role.LIT_ALERT
+    assert role_of(canvas, "c   Cancelled") is Role.LIT_CLEANUP
 
 
 def test_a_transition_flashes_when_it_is_new() -> None:
     told = Told()
     fresh = view(kit.cancelled(), told.zero + 50_000_000)
-    x, y = find(machine.paint_machine(fresh, 32, 22), "cs Cancelled")
-    assert machine.paint_machine(fresh, 32, 22).role(x + 3, y) is Role.LIT_TEXT
+    x, y = find(machine.paint_machine(fresh, 32, 22), "cs  Cancelled")
+    assert machine.paint_machine(fresh, 32, 22).role(x + 4, y) is Role.LIT_TEXT
     old = view(kit.cancelled(), told.zero + 900_000_000)
-    assert machine.paint_machine(old, 32, 22).role(x + 3, y) is Role.LIT_CLEANUP
+    assert machine.paint_machine(old, 32, 22).role(x + 4, y) is Role.LIT_CLEANUP
 
 
 def test_the_three_counters() -> None:
@@ -91,7 +81,7 @@ def test_violations_are_red() -> None:
 
 def test_before_the_first_run_both_sides_are_idle() -> None:
     canvas = machine.paint_machine(view(kit.ready()), 32, 22)
-    assert role_of(canvas, "cs Idle") is Role.LIT_TEXT
+    assert role_of(canvas, "cs  Idle") is Role.LIT_TEXT
 
 
 @pytest.mark.parametrize("rows", [5, 12, 16, 22, 40])
