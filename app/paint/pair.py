@@ -21,6 +21,8 @@ def _why(lane: LaneState, now: int, word: str) -> str:
         case judge.TOO_LATE:
             late = lane.server.state is State.COMPLETED
             return "everything had been sent" if late else "everything had been read"
+        case judge.SWALLOWED:
+            return "somebody on the way caught the cancel, and the call went on"
         case judge.CLEAN:
             return "both were told, and hold nothing any more"
         case judge.CLAIMED:
