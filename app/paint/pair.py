@@ -22,7 +22,7 @@ def _why(lane: LaneState, now: int, word: str) -> str:
             late = lane.server.state is State.COMPLETED
             return "everything had been sent" if late else "everything had been read"
         case judge.SWALLOWED:
-            return "somebody on the way caught the cancel, and the call went on"
+            return "somebody between caller and wire caught the cancel, and gave an answer"
         case judge.CLEAN:
             return "both were told, and hold nothing any more"
         case judge.CLAIMED:
