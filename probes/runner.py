@@ -122,7 +122,7 @@ class Runner:
                     # Links that nothing passes through would be rows without evidence.
                     raise NotImplementedError("its calls pass no middleware yet: leave middleware out")
                 await lane.prepare()
-                lane.disturb("start")
+                lane.bench.disturb(lane.plan, "start")
         except Exception as error:  # noqa: BLE001 - a client library may raise anything; the run says what
             name = lane.plan.lane
             self._sink.emit(
@@ -193,7 +193,7 @@ class Runner:
         """Until the lane holds nothing and its server side is idle."""
         evidence = await lane.released()
         if evidence is not None:
-            lane.resource_released(evidence)
+            lane.holding.released(evidence)
         else:
             await asyncio.Event().wait()
         await self._gone(self._plan.run, lane.plan.lane)

@@ -12,7 +12,8 @@ from typing import Protocol
 from app.lab.own import OwnServers, needs_own_servers
 from probes.catalogue import PROTOCOLS
 from probes.events import CALLED_BY, LanePlan
-from probes.lanes.base import Bench, Lane, ServersLink
+from probes.lanes.base import Lane
+from probes.lanes.bench import Bench, ServersLink
 from probes.lanes.grpc import GrpcLane, GrpcSession
 from probes.lanes.hop import HopLane
 from probes.lanes.http import HttpSession

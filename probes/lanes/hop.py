@@ -11,7 +11,8 @@ from typing import Any
 
 from probes.events import CALLED_BY, LanePlan, Layer
 from probes.lanes.backends import Backends
-from probes.lanes.base import Bench, Lane
+from probes.lanes.base import Lane
+from probes.lanes.bench import Bench
 from probes.lanes.postgres import Login
 from probes.tap.seen import Tag
 

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from probes.events import Event
 from probes.fold import fold, order_key
-from probes.lanes.base import Bench, Lane
+from probes.lanes.base import Lane
+from probes.lanes.bench import Bench
 from probes.sink import Sink
 from probes.state import LaneState, RunState
 from probes.tap.decode import http_conversation
@@ -100,7 +101,7 @@ class Waiting(Lane):
 
     async def exchange(self) -> None:
         self.calls += 1
-        self.open_client("waits for the test")
+        self.rows.open_client("waits for the test")
         self.open_resource()
         self.armed("waiting")
         try:

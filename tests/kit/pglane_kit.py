@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 from probes.catalogue import TIMERS
 from probes.events import BackendState, Event, FrameSeen, LanePlan, PhaseReached, Residue, Signal
 from probes.fold import fold, order_key
-from probes.lanes.base import Bench, Lane
+from probes.lanes.base import Lane
+from probes.lanes.bench import Bench
 from probes.lanes.postgres import Backends, Login, PostgresSession
 from probes.runner import Runner, RunPlan
 from probes.sink import Sink

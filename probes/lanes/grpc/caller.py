@@ -24,11 +24,13 @@ import grpc.aio
 from probes.catalogue import BREAK
 from probes.clock import Stamp
 from probes.events import LanePlan
-from probes.lanes.base import TIMER_ERR_NS, Bench, Lane, due
+from probes.lanes.base import Lane
+from probes.lanes.bench import Bench
 from probes.lanes.grpc.channel import connected, own_channel
 from probes.lanes.grpc.connecting import Target
 from probes.lanes.grpc.conversation import FIRST_RESPONSE, Shape, shape_of
 from probes.lanes.grpc.interceptors import interceptors
+from probes.lanes.timers import TIMER_ERR_NS, due
 from probes.schema import LANE_HEADER, RUN_HEADER, Chunk, SlowRequest
 from probes.tap.proxy import Address
 
@@ -127,7 +129,7 @@ class GrpcCaller(Lane):
             response_deserializer=Chunk.FromString,
         )
         self._opened = self.bench.sink.clock.now()
-        self.open_client(shape.method.lstrip("/"))
+        self.rows.open_client(shape.method.lstrip("/"))
         self.open_resource("HTTP/2 stream" if self._target is None else "channel connects")
         return method(
             *shape.goes_out(self),

@@ -17,7 +17,7 @@ import msgspec
 import uvloop
 
 from probes.events import Progress
-from probes.lanes.base import Bench
+from probes.lanes.bench import Bench
 from probes.lanes.grpc.caller import CONNECTING, GrpcCaller
 from probes.lanes.grpc.connecting import Dead
 from probes.lanes.grpc.orders import CLIENT, GO, Order

@@ -17,7 +17,7 @@ import grpc
 import grpc.aio
 
 from probes.events import TO_CLIENT, FaultPlan, LanePlan
-from probes.lanes.base import Bench
+from probes.lanes.bench import Bench
 from probes.lanes.grpc.channel import until_state
 from probes.tap.deadends import dead_address, stalled_address
 from probes.tap.proxy import Address

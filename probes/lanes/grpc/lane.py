@@ -12,7 +12,8 @@ import grpc.aio
 
 from probes.catalogue import BREAK
 from probes.events import LanePlan, Layer
-from probes.lanes.base import Bench, Blow, ServersLink
+from probes.lanes.base import Blow
+from probes.lanes.bench import Bench, ServersLink
 from probes.lanes.grpc.caller import CONNECTING, GrpcCaller
 from probes.lanes.grpc.connecting import ATTEMPT, target_of
 from probes.tap.proxy import Tap
@@ -128,7 +129,7 @@ class GrpcLane(GrpcCaller):
             await self.over.wait()
             # As long as there is a call the channel tries again and again.
             return await self._target.gone() if self._rpc is None else None
-        evidence = await self.exchange_gone()
+        evidence = await self.holding.exchange_gone()
         # The task that a link gave it to hears of its end a moment after the wire does.
         await self.chain.idle()
         if evidence.endswith(("FIN", "RST")):
@@ -142,7 +143,7 @@ class GrpcLane(GrpcCaller):
     def held(self) -> dict[str, int]:
         call = self._rpc
         return {
-            "streams": int(self.holds_stream and not self.bench.ledger.exchange_end().done()),
+            "streams": int(self.holding.stream and not self.bench.ledger.exchange_end().done()),
             "calls": int(self.chain.busy or (call is not None and not call.done())),
             f"{ATTEMPT}s": 0 if self._target is None else self._target.left(),
             "connections": self._connections if self.plan.cause == CLOSE and self._target is None else 0,

@@ -18,7 +18,8 @@ import msgspec
 
 from probes.codec import CodecError, decode
 from probes.events import ChildDied, ChildSaid, ChildStarted, LanePlan, Layer, Note, PhaseReached, Progress
-from probes.lanes.base import Bench, Lane
+from probes.lanes.base import Lane
+from probes.lanes.bench import Bench
 from probes.lanes.grpc.caller import CONNECTING, handler_started
 from probes.lanes.grpc.connecting import ATTEMPT, target_of
 from probes.lanes.grpc.conversation import FIRST_RESPONSE
@@ -133,7 +134,7 @@ class ProcessLane(Lane):
         self.bench.sink.relay(event, line)
         if isinstance(event, PhaseReached):
             self.ready.set()
-            self.disturb("phase")
+            self.bench.disturb(self.plan, "phase")
 
     async def _overhear(self, process: Process) -> None:
         assert process.stderr is not None
@@ -147,11 +148,11 @@ class ProcessLane(Lane):
         if self._target is not None:
             await self.over.wait()
             return await self._target.gone()
-        return await self.exchange_gone()
+        return await self.holding.exchange_gone()
 
     def held(self) -> dict[str, int]:
         attempts = 0 if self._target is None else self._target.left()
-        return {"streams": int(self.holds_stream), f"{ATTEMPT}s": attempts}
+        return {"streams": int(self.holding.stream), f"{ATTEMPT}s": attempts}
 
     async def teardown(self) -> None:
         if self._process is not None:

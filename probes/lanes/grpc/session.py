@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 
 from probes.events import LanePlan
-from probes.lanes.base import Bench, Lane
+from probes.lanes.base import Lane
+from probes.lanes.bench import Bench
 from probes.lanes.grpc.channel import connected, shared_channel
 from probes.lanes.grpc.lane import GrpcLane, needs_own_channel
 from probes.lanes.grpc.process import ProcessLane

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from probes.events import FaultPlan, LanePlan, Layer
-from probes.lanes.base import Bench, Blow, Fire
+from probes.lanes.base import Blow, Fire
+from probes.lanes.bench import Bench
 from probes.lanes.http.client import Client
 from probes.lanes.http.stages import Idle, Stage
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from probes.catalogue import OTHERS
 from probes.clock import Stamp
 from probes.events import LanePlan
-from probes.lanes.base import Bench
+from probes.lanes.bench import Bench
 from probes.lanes.http.client import Client
 from probes.lanes.http.library import Library
 from probes.schema import LANE_HEADER, RUN_HEADER

@@ -13,7 +13,8 @@ from typing import Any
 
 from probes.clock import Stamp
 from probes.events import LanePlan
-from probes.lanes.base import Bench, Blow, Lane, due
+from probes.lanes.base import Blow, Lane
+from probes.lanes.bench import Bench
 from probes.lanes.http.causes import Causes
 from probes.lanes.http.client import Client, make_client
 from probes.lanes.http.company import Company
@@ -23,6 +24,7 @@ from probes.lanes.http.network import Network
 from probes.lanes.http.remains import CONNECTION, Remains, resource_of
 from probes.lanes.http.request import Request
 from probes.lanes.http.stages import OTHER_NAME, STAGES, Idle
+from probes.lanes.timers import due
 
 
 class HttpLane(Lane):
@@ -83,14 +85,14 @@ class HttpLane(Lane):
         self._task = asyncio.current_task()
         self.start(self.stage.watch(), "watch")
         self.client.network.begin("pool")
-        self.open_client(self.request.title)
+        self.rows.open_client(self.request.title)
         self.open_resource(f"{self.library.name} {'stream' if self.plan.protocol == 'http/2' else 'pool'}")
         await self._call_and_rest()
 
     async def _call_and_rest(self) -> None:
         response = await self.request.send()
         if isinstance(self.stage, Idle) or self.request.made_up:
-            self._span_client().completed(response)
+            self.rows.client.completed(response)
         if isinstance(self.stage, Idle):
             await self.stage.rest()
 
@@ -125,7 +127,7 @@ class HttpLane(Lane):
         evidence = await self._remains.back()
         self._looked.set()
         if evidence is not None:
-            self.resource_released(evidence)
+            self.holding.released(evidence)
         await self.chain.idle()
         if self.stage.resolver is not None:
             await self.stage.resolver.idle()

@@ -6,7 +6,8 @@ import asyncio
 from typing import Protocol
 
 from probes.events import LanePlan
-from probes.lanes.base import Bench
+from probes.lanes.bench import Bench
+from probes.lanes.holding import Holding
 from probes.lanes.http.client import Client
 from probes.lanes.http.company import Company
 from probes.lanes.http.request import Request
@@ -28,11 +29,7 @@ class Leaver(Protocol):
     request: Request
     made: Client | None
     chain: Chain
-
-    @property
-    def holds_stream(self) -> bool: ...
-
-    async def exchange_gone(self) -> str: ...
+    holding: Holding
 
 
 def resource_of(stage: Stage, plan: LanePlan) -> str:
@@ -59,7 +56,7 @@ class Remains:
         """Wait for the end of what the call had on the wire; how it ended."""
         lane = self._lane
         if lane.stage.resource == STREAM and not lane.plan.tls:
-            evidence = await lane.exchange_gone()
+            evidence = await lane.holding.exchange_gone()
             if self._http2:
                 return evidence
             await self._calls_over()
@@ -114,7 +111,7 @@ class Remains:
         return {
             "pool slots": self.lost(),
             "requests": max(0, sum(client.requests()) - self._live()),
-            "streams": int(lane.resource == STREAM and lane.holds_stream),
+            "streams": int(lane.resource == STREAM and lane.holding.stream),
             "sockets": max(0, open_ones - owned),
             "unsent FIN": max(0, lane.bench.ledger.unended() - open_ones),
             "dead connections": self.dead(),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ssl
 
 from probes.events import LanePlan
-from probes.lanes.base import Bench, Lane
+from probes.lanes.base import Lane
+from probes.lanes.bench import Bench
 from probes.lanes.http.lane import HttpLane
 
 

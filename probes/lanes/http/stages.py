@@ -13,7 +13,7 @@ from typing import Protocol
 
 from probes.clock import Stamp
 from probes.events import TO_CLIENT, TO_SERVER, ChunkSent, FaultPlan, LanePlan
-from probes.lanes.base import Bench
+from probes.lanes.bench import Bench
 from probes.lanes.http import names
 from probes.lanes.http.client import Client
 from probes.lanes.http.company import Company

@@ -39,7 +39,7 @@ class Connecting(PostgresLane):
         """Wait until nothing is left of the connection; the evidence."""
 
     async def exchange(self) -> None:
-        self.open_client("asyncpg.connect")
+        self.rows.open_client("asyncpg.connect")
         self.open_resource("asyncpg.connect")
         try:
             async with self.calling():
@@ -61,7 +61,7 @@ class Connecting(PostgresLane):
         return await self.gone()
 
     def held(self) -> dict[str, int]:
-        return {"connections": int(self._resource is not None and not self._resource.cleaned), **super().held()}
+        return {"connections": int(self.rows.holds), **super().held()}
 
 
 class TcpConnect(Connecting):

@@ -11,10 +11,12 @@ import asyncpg
 
 from probes.clock import Stamp
 from probes.events import BackendState, Event, FaultPlan, FrameSeen, LanePlan, Layer
-from probes.lanes.base import Bench, Blow, Lane, due
+from probes.lanes.base import Blow, Lane
+from probes.lanes.bench import Bench
 from probes.lanes.postgres.backends import FAILURES, GONE, UNKNOWN, Backends, Sight, Watch
 from probes.lanes.postgres.login import Login
 from probes.lanes.postgres.options import Options
+from probes.lanes.timers import due
 from probes.schema import SQL_TAG
 
 _CLOSE_TIMEOUT = 1.0
@@ -57,7 +59,7 @@ class PostgresLane(Lane):
     async def calling(self) -> AsyncIterator[None]:
         """Around asyncpg's own call, as close as can be: what comes after it (ROLLBACK, the release of the slot)
         waits for the CancelRequest to be answered, and would make the client's end look late."""
-        self.opened = self.timer_start()
+        self.opened = self.timers.start()
         try:
             yield
         except BaseException as error:

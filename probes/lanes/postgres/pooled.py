@@ -60,7 +60,7 @@ class PooledLane(PostgresLane):
 
     async def exchange(self) -> None:
         assert self.pool is not None
-        self.open_client(f"asyncpg, {self.plan.phase}")
+        self.rows.open_client(f"asyncpg, {self.plan.phase}")
         try:
             async with self.pool.acquire(timeout=self.options.acquire_timeout or None) as connection:
                 self._connection = connection
@@ -103,7 +103,7 @@ class PooledLane(PostgresLane):
 
     async def _close_connection(self) -> None:
         """In good order. It may wait for ever, or raise, and the call with it or not."""
-        span = self._span("client", _CLOSE)
+        span = self.rows.span("client", _CLOSE)
         try:
             await self._connection.close(timeout=self.timeout("close"))
         except asyncio.CancelledError as error:
@@ -138,7 +138,7 @@ class PooledLane(PostgresLane):
     async def _follow_up(self) -> None:
         """Use the pool once more, as whoever shares it will. It lasts a while: long enough to be hit."""
         assert self.pool is not None
-        span = self._span("client", _FOLLOW_UP)
+        span = self.rows.span("client", _FOLLOW_UP)
         try:
             await self.pool.fetchval("SELECT pg_sleep($1)", _FOLLOW_UP_LASTS)
         except asyncio.CancelledError as error:

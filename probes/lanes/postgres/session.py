@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from probes.events import LanePlan
-from probes.lanes.base import Bench, Lane
+from probes.lanes.base import Lane
+from probes.lanes.bench import Bench
 from probes.lanes.postgres.backends import Backends
 from probes.lanes.postgres.connecting import Startup, TcpConnect
 from probes.lanes.postgres.copying import CopyIn, CopyOut

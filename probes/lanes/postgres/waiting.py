@@ -25,7 +25,7 @@ class Acquire(PooledLane):
 
     async def exchange(self) -> None:
         assert self.pool is not None
-        self.open_client("asyncpg pool.acquire")
+        self.rows.open_client("asyncpg pool.acquire")
         self.open_resource(f"place in the queue for one of {self.pool.get_max_size()} slots")
         asyncio.get_running_loop().call_soon(self._queued)
         try:

@@ -8,7 +8,7 @@ import pytest
 
 from probes.clock import Stamp
 from probes.events import RunStarted, SpanEnded, Trigger
-from probes.lanes.base import TIMER_ERR_NS, due
+from probes.lanes.timers import TIMER_ERR_NS, due
 from probes.machine import State
 from probes.state import Moment
 from probes.verdict import offset
@@ -67,8 +67,8 @@ async def test_each_row_starts_ends_and_is_cleaned_up_once() -> None:
         lane.call.set_result(None)
         await task
         lane.client_ended(TimeoutError("said after the end, and so not said"))
-        lane.resource_released("given back")
-        lane.resource_released("given back again")
+        lane.holding.released("given back")
+        lane.holding.released("given back again")
     ends = [event for event in shop.events if isinstance(event, SpanEnded)]
     assert [event.layer for event in ends] == ["client", "caller"]
     rows = shop.lane("waiting").layers

@@ -11,7 +11,6 @@ import pytest
 
 from probes.events import PhaseReached, Residue, RunEnded, RunStarted, Signal, SpanFailed, TeardownStarted, Trigger
 from probes.machine import State
-from probes.middleware import Chain
 from probes.runner import Runner, RunPlan
 from probes.state import Moment
 from probes.verdict import CLEAN, LEAK, NOT_CANCELLED, verdict
@@ -277,8 +276,7 @@ async def test_a_teardown_that_fails_is_reported_and_the_run_ends() -> None:
 
 
 async def test_a_lane_that_leads_nothing_through_its_middleware_does_not_pretend_to(shop: Workshop) -> None:
-    lanes = two(shop)
-    lanes[0].chain = Chain(("pass",), lanes[0].say)
+    lanes = [Waiting(shop, "a", middleware=("pass",)), Waiting(shop, "b")]
     end = await Run(shop, lanes).ended()
     assert end.outcome == "aborted"
     assert "its calls pass no middleware yet" in end.detail
