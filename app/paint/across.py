@@ -3,10 +3,26 @@ track for each end, onto which the links of the chain drop."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from app.paint.canvas import Canvas, Role
-from app.paint.graph import CHAIN, ENDS, LOOPS, RAILS, ROLES, STEPS, Side, drops, edge_look, label_role, node_role
+from app.paint.graph import (
+    CHAIN,
+    EDGES,
+    ENDS,
+    LOOPS,
+    RAILS,
+    ROLES,
+    STEPS,
+    Edge,
+    Side,
+    drops,
+    edge_look,
+    label_role,
+    node_role,
+)
 from app.paint.units import figure
-from app.paint.wires import Wires
+from app.paint.wires import Look, Wires
 from probes.machine import Input, State
 
 _ARROW, _DOWN = "▸", "▾"
@@ -48,9 +64,8 @@ def _need(state: State) -> int:
 
 def paint_across(canvas: Canvas, y: int, side: Side, *, spread: bool) -> int:
     """Returns the row below it."""
-    plan, wires = _Plan(canvas.columns, y, spread), Wires()
-    _wire(wires, plan, y, side)
-    wires.paint(canvas)
+    plan = _Plan(canvas.columns, y, spread)
+    canvas.paste(_wired(canvas.columns, spread, tuple(edge_look(edge, [side]) for edge in EDGES)), 0, y)
     _label(canvas, plan, y, side)
     for state in (*CHAIN, *ENDS):
         _node(canvas, plan, state, side)
@@ -58,30 +73,35 @@ def paint_across(canvas: Canvas, y: int, side: Side, *, spread: bool) -> int:
     return y + height(spread)
 
 
-def _wire(wires: Wires, plan: _Plan, y: int, side: Side) -> None:
-    for row, edge in enumerate(RAILS, start=y):
-        left, right, look = plan.x[edge.source], plan.x[edge.target], edge_look(edge, [side])
-        wires.line((left, plan.chain), (left, row), *look)
-        wires.line((left, row), (right, row), *look)
-        wires.line((right, row), (right, plan.chain), *look)
+@lru_cache(maxsize=32)
+def _wired(columns: int, spread: bool, looks: tuple[Look, ...]) -> Canvas:
+    """All lines, for the looks of all edges: they stay as they are from one transition to the next."""
+    plan, wires, look = _Plan(columns, 0, spread), Wires(), dict(zip(EDGES, looks, strict=True))
+    for row, edge in enumerate(RAILS):
+        left, right = plan.x[edge.source], plan.x[edge.target]
+        wires.line((left, plan.chain), (left, row), *look[edge])
+        wires.line((left, row), (right, row), *look[edge])
+        wires.line((right, row), (right, plan.chain), *look[edge])
     for edge in STEPS.values():
         start = plan.x[edge.source] + len(edge.source) + 1
-        wires.line((start, plan.chain), (plan.x[edge.target] - 2, plan.chain), *edge_look(edge, [side]))
+        wires.line((start, plan.chain), (plan.x[edge.target] - 2, plan.chain), *look[edge])
     for state in CHAIN:
-        _drop(wires, plan, state, side)
+        for edge in drops(state).values():
+            _drop(wires, plan, edge, look[edge])
+    canvas = Canvas(columns, height(spread))
+    wires.paint(canvas)
+    return canvas
 
 
-def _drop(wires: Wires, plan: _Plan, state: State, side: Side) -> None:
-    """Down to the track of each end, and along it. Where another track is crossed, the line goes under it."""
-    x, mine = plan.x[state], drops(state)
-    for end, edge in mine.items():
-        look = edge_look(edge, [side])
-        wires.line((x, plan.track[end]), (plan.end - 2, plan.track[end]), *look)
-        crossed = [plan.track[other] for other in ENDS if other not in mine and _begins(other, plan) < x]
-        top = plan.chain
-        for row in (*sorted(row for row in crossed if row < plan.track[end]), plan.track[end] + 1):
-            wires.line((x, top), (x, row - 1), *look)
-            top = row + 1
+def _drop(wires: Wires, plan: _Plan, edge: Edge, look: Look) -> None:
+    """Down to the end's track, and along it. Where another track is crossed, the line goes under it."""
+    x, track, mine = plan.x[edge.source], plan.track[edge.target], drops(edge.source)
+    wires.line((x, track), (plan.end - 2, track), *look)
+    crossed = [plan.track[other] for other in ENDS if other not in mine and _begins(other, plan) < x]
+    top = plan.chain
+    for row in (*sorted(row for row in crossed if row < track), track + 1):
+        wires.line((x, top), (x, row - 1), *look)
+        top = row + 1
 
 
 def _begins(end: State, plan: _Plan) -> int:

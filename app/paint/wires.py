@@ -12,32 +12,33 @@ _GLYPHS = " ╴╸╷┐┑╻┒┓╶─╾┌┬┭┎┰┱╺╼━┍┮�
 _ROUND = str.maketrans("┌┐└┘", "╭╮╰╯")
 
 Cell = tuple[int, int]
+Look = tuple[int, Role]
+"""Weight and role of a line."""
 
 
 class Wires:
     """Draws lines into cells, in any order: of two that share an arm the heavier one is seen."""
 
     def __init__(self) -> None:
-        self._arms: dict[Cell, dict[int, int]] = {}
-        self._roles: dict[Cell, tuple[int, Role]] = {}
+        self._arms: dict[Cell, dict[int, Look]] = {}
 
     def line(self, start: Cell, end: Cell, weight: int, role: Role) -> None:
         """From the middle of one cell to that of another in the same row or column."""
         (x, y), (right, bottom) = sorted((start, end))
-        if y == bottom:
-            for column in range(x, right):
-                self._join((column, y), _RIGHT, (column + 1, y), _LEFT, weight, role)
+        look = (weight, role)
+        for column in range(x, right) if y == bottom else ():
+            self._add((column, y), _RIGHT, look)
+            self._add((column + 1, y), _LEFT, look)
         for row in range(y, bottom):
-            self._join((x, row), _DOWN, (x, row + 1), _UP, weight, role)
+            self._add((x, row), _DOWN, look)
+            self._add((x, row + 1), _UP, look)
 
-    def _join(self, one: Cell, arm: int, other: Cell, counter: int, weight: int, role: Role) -> None:
-        for cell, way in ((one, arm), (other, counter)):
-            arms = self._arms.setdefault(cell, {})
-            arms[way] = max(weight, arms.get(way, 0))
-            if weight >= self._roles.get(cell, (0, role))[0]:
-                self._roles[cell] = (weight, role)
+    def _add(self, cell: Cell, arm: int, look: Look) -> None:
+        arms = self._arms.setdefault(cell, {})
+        if arm not in arms or arms[arm][0] < look[0]:
+            arms[arm] = look
 
     def paint(self, canvas: Canvas) -> None:
         for (x, y), arms in self._arms.items():
-            glyph = _GLYPHS[sum(place * weight for place, weight in arms.items())]
-            canvas.put(x, y, glyph.translate(_ROUND), self._roles[x, y][1])
+            glyph = _GLYPHS[sum(arm * weight for arm, (weight, _) in arms.items())]
+            canvas.put(x, y, glyph.translate(_ROUND), max(arms.values())[1])
