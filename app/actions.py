@@ -13,13 +13,14 @@ from app.paint.canvas import Role
 from app.paint.pages import LEGEND, Line
 from app.paint.view import Hint, Mode
 
-Place = Literal["live", "replay", "anywhere", "scenarios", "lanes", "faults", "coverage"]
+Place = Literal["live", "replay", "anywhere", "log", "scenarios", "lanes", "faults", "coverage"]
 """Where an action can be done: on a main screen, or in a dialog."""
 
 LIVE: tuple[Place, ...] = ("live",)
 REPLAY: tuple[Place, ...] = ("replay",)
 BOTH: tuple[Place, ...] = ("live", "replay")
 ANYWHERE: tuple[Place, ...] = ("anywhere",)
+LOG: tuple[Place, ...] = ("log",)
 SCENARIOS: tuple[Place, ...] = ("scenarios",)
 LANES: tuple[Place, ...] = ("lanes",)
 FAULTS: tuple[Place, ...] = ("faults",)
@@ -103,7 +104,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("addresses", "a", "a", "addresses", "Addresses and commands for outside clients", "look", 88, LIVE),
     Action("record", "r", "r", "record", "Start or stop a recording", "session", 70, LIVE),
     Action("replay", "R,shift+r", "R", "replay", "Replay what happened so far", "session", 65, LIVE),
-    Action("log", "l", "l", "log", "What the lab's processes said, and notes", "session", 42),
+    Action("log", "L,shift+l", "L", "log", "What the lab and its processes said", "session", 42),
     Action("help", "question_mark", "?", "help", "All keys, all marks", "session", 95),
     Action(
         "app.next_theme",
@@ -117,6 +118,15 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("leave", "q", "q", "quit", "Quit; asks while a run is open", "session", 94, LIVE),
     Action("leave", "q,escape", "q", "back", "Leave the replay", "session", 94, REPLAY),
+    Action("scroll(-1)", "up,k", "up down", "", "A line up or down", "log", 0, LOG),
+    Action("scroll(1)", "down,j", "up down", "scroll", "A line up or down", "log", 90, LOG),
+    Action("page(-1)", "pageup", "pgup pgdn", "", "A page up or down", "log", 0, LOG),
+    Action("page(1)", "pagedown,space", "pgup pgdn", "page", "A page up or down", "log", 50, LOG),
+    Action("scroll(-1000000)", "home", "home end", "", "The first line, or the last, and follow", "log", 0, LOG),
+    Action("scroll(1000000)", "end", "end", "follow", "The first line, or the last, and follow", "log", 70, LOG),
+    Action("who(-1)", "left,shift+tab", "left right", "", "Whose lines alone, or everybody's", "log", 0, LOG),
+    Action("who(1)", "right,tab", "left right", "who", "Whose lines alone, or everybody's", "log", 80, LOG),
+    Action("close", "escape,L,shift+l,q", "esc", "leave", "Back", "log", 95, LOG),
     Action("move(-1)", "up", "up down", "", "The scenario above or below", "scenarios", 0, SCENARIOS),
     Action("move(1)", "down", "up down", "choose", "The scenario above or below", "scenarios", 90, SCENARIOS),
     Action("page(-1)", "pageup", "pgup pgdn", "", "Half a page up or down", "scenarios", 0, SCENARIOS),
@@ -169,6 +179,7 @@ GROUPS = {
     "look": "looking",
     "session": "the session",
     "always": "on every screen",
+    "log": "in the log",
     "scenarios": "in the list of scenarios",
     "lanes": "in the panel of lanes",
     "faults": "in the menu of faults",
@@ -176,7 +187,10 @@ GROUPS = {
 }
 
 
-DIALOGS: dict[Mode, tuple[Place, ...]] = {"live": ("scenarios", "lanes", "faults", "coverage"), "replay": ("coverage",)}
+DIALOGS: dict[Mode, tuple[Place, ...]] = {
+    "live": ("scenarios", "lanes", "faults", "coverage", "log"),
+    "replay": ("coverage", "log"),
+}
 """The dialogs that are opened from a screen, and have keys of their own."""
 
 

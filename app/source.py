@@ -80,6 +80,12 @@ class Source(Protocol):
     def recording(self) -> str | None: ...
 
     @property
+    def recorded(self) -> int: ...
+
+    @property
+    def listening(self) -> bool: ...
+
+    @property
     def settings(self) -> RunSettings: ...
 
     @property
@@ -108,6 +114,8 @@ def view_of(source: Source, selected: int) -> View:
         number=source.number,
         selected=max(0, min(selected, len(run.lanes or source.settings.lanes) - 1)),
         recording=source.recording,
+        recorded=source.recorded,
+        listening=source.listening,
         history=tuple(source.history),
         playback=source.playback,
         flash_ns=source.flash_ns,
@@ -128,6 +136,8 @@ class LiveSource:
         self.log = SessionLog()
         self.tally = Tally(lambda: self.log.runs, self.log.run)
         self.recording: str | None = None
+        self.recorded = 0
+        """Bytes of it that are on the disk."""
         self._clock = clock
         self._asked = 0
         self.listening = False
@@ -196,6 +206,7 @@ class ReplaySource:
         self.player, self.live = player, live
         self.tally = Tally(lambda: self.player.log.runs, self.player.log.past, at_once=_DECODED_AT_ONCE)
         self.recording = None if path is None else str(path)
+        self.recorded, self.listening = 0, False
 
     @property
     def number(self) -> int:

@@ -1,12 +1,11 @@
-"""Longer texts for dialogs: the log, and the help."""
+"""Longer texts for dialogs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from app.paint.canvas import Canvas, Role
-from app.paint.text import fit, plain
-from app.paint.view import View
+from app.paint.text import fit
 
 Line = Sequence[tuple[str, Role]]
 
@@ -41,13 +40,3 @@ def paint_lines(lines: Sequence[Line], top: int, columns: int, rows: int) -> Can
         for text, role in line:
             x = canvas.put(x, y, fit(text, columns - x), role)
     return canvas
-
-
-def log_lines(view: View, first: int) -> list[Line]:
-    """What children said and did, and the notes; times in seconds since ``first`` ns."""
-    roles = {"note": Role.TEXT}
-    lines: list[Line] = []
-    for t, who, text in view.session.log:
-        at = f"{(t - first) / 1e9:10.3f} s  "
-        lines.append(((at, Role.DIM), (f"{plain(who):<12.12} ", Role.STRONG), (plain(text), roles.get(who, Role.TEXT))))
-    return lines or [(("nothing was said yet", Role.DIM),)]

@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 from app.paint.canvas import Canvas, Role
 from app.paint.text import fit, plain, width
-from app.paint.units import figure
+from app.paint.units import figure, size
 from app.paint.view import Hint, Playback, View
 from probes.state import SessionState
+
+LAG_NS = 5_000_000
+"""From so late on the lab's loop is so busy that it shows in what Python stamps."""
 
 
 class Item(NamedTuple):
@@ -56,7 +59,15 @@ def _mode(view: View) -> list[Item]:
             Item(f"skipped {figure(play.skipped)}" if play.skipped else "", Role.STRONG, 91),
             *([rec] if play.live else [Item(_where(play), Role.DIM, 45)]),
         ]
-    return [brand, Item(" LIVE ", Role.LIVE, 100), rec]
+    return [brand, Item(" LISTENING " if view.listening else " LIVE ", Role.LIVE, 100), rec, _recorded(view)]
+
+
+def _recorded(view: View) -> Item:
+    """Into which file, and how much of it there is."""
+    if not view.recording:
+        return Item("", Role.DIM, 0)
+    name = view.recording.rpartition("/")[2]
+    return Item(f"{plain(name)} {size(view.recorded)}", Role.DIM, 55)
 
 
 def _where(play: Playback) -> str:
@@ -75,16 +86,38 @@ def _run(view: View) -> list[Item]:
 
 def _lab(view: View) -> list[Item]:
     session = view.session
-    postgres = session.versions.get("postgresql", "")
-    tap = "" if session.tap_median_ns is None else f"tap +{figure(session.tap_median_ns)}"
-    lag = f"lag {figure(session.lag_ns)}" if session.ready else ""
     return [
         _state(view),
-        Item(f"PostgreSQL {plain(postgres)}" if postgres else "", Role.DIM, 30),
-        Item(tap, Role.DIM, 50),
-        Item(lag, Role.ALERT if session.lag_ns > 5_000_000 else Role.DIM, 40),
-        Item(f"dropped {session.dropped}" if session.dropped else "", Role.ALERT, 70),
+        *_postgres(session),
+        *_tap(session),
+        _lag(session),
+        Item(f"late {view.late}" if view.late else "", Role.DIM, 35),
+        Item(f"dropped {session.dropped}" if session.dropped else "", Role.ALERT, 94),
+        Item(f"! {view.alarms} in the log" if view.alarms else "", Role.ALERT, 96),
     ]
+
+
+def _postgres(session: SessionState) -> list[Item]:
+    version = session.versions.get("postgresql", "")
+    if not version:
+        return []
+    detail = next((part.detail for part in session.parts if part.part == "postgresql"), "")
+    whose = "by DSN" if " at " in detail else "embedded"
+    return [Item(f"PostgreSQL {plain(version)}", Role.DIM, 30), Item(whose, Role.DIM, 15)]
+
+
+def _tap(session: SessionState) -> list[Item]:
+    if session.tap_median_ns is None:
+        return []
+    p95 = "" if session.tap_p95_ns is None else f"p95 {figure(session.tap_p95_ns)}"
+    return [Item(f"tap +{figure(session.tap_median_ns)}", Role.DIM, 50), Item(p95, Role.DIM, 25)]
+
+
+def _lag(session: SessionState) -> Item:
+    if not session.ready:
+        return Item("", Role.DIM, 0)
+    bad = session.lag_ns > LAG_NS
+    return Item(f"lag {figure(session.lag_ns)}", Role.ALERT if bad else Role.DIM, 75 if bad else 40)
 
 
 def _state(view: View) -> Item:
@@ -100,7 +133,9 @@ def _state(view: View) -> Item:
 
 def _waiting(session: SessionState) -> str:
     parts = [plain(part.part) for part in session.parts if part.state == "starting" and part.part != "lab"]
-    return f"starting {', '.join(parts)}" if parts else "starting"
+    deaths = [text for _, who, text in session.log if who == "lab" and text.startswith("died")]
+    how = f"lab {plain(deaths[-1])}, restarting" if deaths else "starting"
+    return f"{how} {', '.join(parts)}" if parts and not deaths else how
 
 
 # --- keys ---------------------------------------------------------------------------------------------

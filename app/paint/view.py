@@ -64,6 +64,14 @@ class View:
     number: int = 0
     selected: int = 0
     recording: str | None = None
+    recorded: int = 0
+    """Bytes of it so far."""
+    alarms: int = 0
+    """Bad lines in the log that nobody has looked at."""
+    late: int = 0
+    """Frames that were not drawn when their turn came."""
+    listening: bool = False
+    """Whether outside clients make the runs."""
     history: tuple[RunState, ...] = ()
     playback: Playback | None = None
     hints: tuple[Hint, ...] = ()

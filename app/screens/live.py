@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 from app import commands
 from app.actions import bindings
@@ -20,6 +21,14 @@ from probes.replay import Player
 
 QUIET_NS = 40_000_000
 """After a cancel nothing is drawn for so long: most answers come within it, and drawing takes a core from the lab."""
+
+
+def _size(path: Path) -> int:
+    """Bytes; 0 while nothing is on the disk."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 class LiveScreen(PlanningScreen):
@@ -46,6 +55,8 @@ class LiveScreen(PlanningScreen):
             self._slow.follow()
         if self._clock() >= self._quiet_until:
             super().tick()
+        else:
+            self.frames.rest()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if self.live.listening and action in (*PLANNING, "start", "cancel_all", "cancel_lane"):
@@ -136,6 +147,7 @@ class LiveScreen(PlanningScreen):
         if path is None and self.live.recording and self.handle.recording_error:
             self.say(self.handle.recording_error, "error")
         self.live.recording = None if path is None else str(path)
+        self.live.recorded = 0 if path is None else _size(path)
         self.changed()
 
     def action_replay(self) -> None:

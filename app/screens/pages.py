@@ -16,7 +16,7 @@ from app.paint.evidence import height as evidence_height
 from app.paint.evidence import paint_evidence
 from app.paint.evidence import title as evidence_title
 from app.paint.frame import frame
-from app.paint.pages import Line, log_lines, paint_lines
+from app.paint.pages import Line, paint_lines
 from app.paint.view import Mode, View
 from app.widgets.panel import Canvassed, Panel
 
@@ -103,20 +103,6 @@ class HelpScreen(PageScreen):
 
     def __init__(self, mode: Mode) -> None:
         super().__init__(help_lines(mode), "help")
-
-
-class LogScreen(PageScreen):
-    """What the lab's processes said, the newest at the end, where it opens."""
-
-    BINDINGS: ClassVar = [Binding("l", "close", "close")]
-
-    def __init__(self, view: View) -> None:
-        log = view.session.log
-        super().__init__(log_lines(view, log[0][0] if log else 0), "log")
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.call_after_refresh(self.reader.scroll_lines, len(self.reader.lines))
 
 
 class EvidenceScreen(Dialog[None]):

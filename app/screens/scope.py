@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from textual.app import ComposeResult
@@ -11,14 +12,17 @@ from textual.timer import Timer
 
 from app.actions import Action, actions, hint
 from app.coverage import Cell, cover
+from app.frames import FrameCount
 from app.grid import Grid
 from app.library import Library
+from app.logpane import Ear
 from app.paint import evidence, guests, machine, scoreboard, stage, timeline, timeouts
 from app.paint.frame import Chrome
 from app.paint.status import paint_status
 from app.paint.view import View
 from app.screens.coverage import CoverageScreen
-from app.screens.pages import EvidenceScreen, HelpScreen, LogScreen
+from app.screens.log import LogScreen
+from app.screens.pages import EvidenceScreen, HelpScreen
 from app.source import Source, view_of
 from app.widgets.panel import KeyLine, Panel
 
@@ -42,6 +46,8 @@ class ScopeScreen(Screen[None]):
         self.source = source
         self.library = Library()
         self.selected = 0
+        self.ear = Ear()
+        self.frames = FrameCount(round(FRAME_S * 1e9), time.monotonic_ns)
         self._ticker = ticker
         self._timer: Timer | None = None
         self._dirty = True
@@ -94,9 +100,14 @@ class ScopeScreen(Screen[None]):
         covered = top is not self and isinstance(top, ScopeScreen)
         if isinstance(top, CoverageScreen) and top.follow():
             self._dirty = True
+        if isinstance(top, LogScreen):
+            top.follow()
+            self.ear.looked()
         if (self._dirty or self.moving) and not covered:
+            self.frames.drawn()
             self.draw()
         elif self._timer is not None:
+            self.frames.rest()
             self._timer.pause()
 
     def draw(self) -> None:
@@ -113,7 +124,8 @@ class ScopeScreen(Screen[None]):
     def view(self) -> View:
         view = view_of(self.source, self.selected)
         hints = (hint(action, self.label(action.name)) for action in actions(view.mode) if self._offered(action))
-        return replace(view, hints=tuple(hints))
+        alarms = self.ear.listen(view.session.log) if view.mode == "live" else 0
+        return replace(view, hints=tuple(hints), alarms=alarms, late=self.frames.skipped)
 
     def _offered(self, action: Action) -> bool:
         return bool(action.weight and self.check_action(action.name.partition("(")[0], ()))
@@ -197,7 +209,8 @@ class ScopeScreen(Screen[None]):
         """A cell of the grid was chosen, or none."""
 
     def action_log(self) -> None:
-        self.app.push_screen(LogScreen(self.view()))
+        self.ear.looked()
+        self.app.push_screen(LogScreen(lambda: self.source.session.log), lambda _: self.changed())
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen(self.source.mode))

@@ -100,7 +100,7 @@ class Told:
         self.events: list[Event] = []
         self.run, self.begin = run, begin
         self.zero = begin + 313_000_000
-        self._sinks = {src: Sink(src, self._keep, Clock()) for src in ("lab", "servers")}
+        self._sinks = {src: Sink(src, self._keep, Clock()) for src in ("lab", "servers", "app")}
         self._span = 0
 
     def _keep(self, event: Event, _line: bytes) -> None:

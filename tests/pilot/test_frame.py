@@ -10,6 +10,8 @@ from app import theme
 from app.cli import cli
 from app.console import CancelloscopeApp, Look
 from app.preferences import remember_theme, remembered_theme
+from app.screens.log import LogScreen
+from probes import events as ev
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import ManualClock, RecordingHandle
 from tests.pilot.conftest import Open
@@ -51,3 +53,38 @@ async def test_a_theme_that_is_not_there_any_more_is_the_first(tmp_path: Path) -
 def test_the_command_line_knows_every_theme(command: str) -> None:
     option = next(each for each in cli.commands[command].params if each.name == "theme")
     assert list(option.type.choices) == list(theme.NAMES)  # type: ignore[attr-defined]
+
+
+async def test_the_log_follows_stands_still_and_shows_one_speaker(console: Open) -> None:
+    async with console(size=(80, 24)) as it:
+        told = kit.Told().ready()
+        for number in range(60):
+            told.emit(ev.ChildSaid, 20 * kit.SECOND, "servers", child="servers", text=f"line {number}")
+        await it.say(told.events)
+        await it.press("L")
+        assert "line 59" in it.board()
+        await it.press("end", "up", "k", "pageup")
+        told.events.clear()
+        told.emit(ev.ChildDied, 21 * kit.SECOND, child="servers", pid=4712, status="SIGKILL")
+        await it.say(told.events)
+        assert "line 59" not in it.board()
+        await it.press("pagedown", "space", "down", "j")
+        assert "died: SIGKILL" in it.board()
+        await it.press("home")
+        assert "started, pid 4712" in it.board()
+        await it.press("right", "tab", "left", "shift+tab", "right")
+        assert "[lab " in it.board()
+        assert "died" not in it.board()
+        for key in ("L", "q", "escape"):
+            await it.press(key)
+            assert not isinstance(it.app.screen, LogScreen)
+            await it.press("L")
+
+
+async def test_a_bad_word_is_told_in_the_status_line_until_the_log_was_looked_at(console: Open) -> None:
+    async with console() as it:
+        told = kit.Told().ready().emit(ev.ChildSaid, 20 * kit.SECOND, child="postgresql", text="PANIC: disk")
+        await it.say(told.events)
+        assert "! 1 in the log" in it.text("status")
+        await it.press("L", "escape")
+        assert "in the log" not in it.text("status")

@@ -11,7 +11,8 @@ from textual import events
 from app import commands
 from app.screens.confirm import ConfirmScreen
 from app.screens.live import QUIET_NS, LiveScreen
-from app.screens.pages import EvidenceScreen, HelpScreen, LogScreen
+from app.screens.log import LogScreen
+from app.screens.pages import EvidenceScreen, HelpScreen
 from app.screens.replay import ReplayScreen
 from app.screens.timeouts import TimeoutsScreen
 from probes import events as ev
@@ -130,7 +131,7 @@ async def test_escape_never_cancels_and_never_quits(console: Open) -> None:
 
 @pytest.mark.parametrize(
     ("key", "screen"),
-    [("question_mark", HelpScreen), ("l", LogScreen), ("e", EvidenceScreen), ("q", ConfirmScreen)],
+    [("question_mark", HelpScreen), ("L", LogScreen), ("e", EvidenceScreen), ("q", ConfirmScreen)],
 )
 async def test_escape_closes_a_dialog_and_no_key_in_it_cancels(console: Open, key: str, screen: type) -> None:
     async with console() as it:
@@ -304,10 +305,8 @@ async def test_the_key_of_a_text_is_no_markup(console: Open) -> None:
     told.emit(ev.Note, told.zero, text="[/bold] \x1b[2J [link=x]")
     async with console(plan=plan) as it:
         await it.say(told.events)
-        await it.press("l")
-        reader = it.app.screen.query_one("#reader")
-        text = "\n".join(reader.render_line(y).text for y in range(reader.size.height))
-        assert "[/bold] \\x1b[2J [link=x]" in text
+        await it.press("L")
+        assert "[/bold] \\x1b[2J [link=x]" in it.board()
 
 
 async def test_another_theme_colours_everything_anew(console: Open) -> None:

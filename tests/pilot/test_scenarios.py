@@ -97,9 +97,8 @@ async def test_its_text_goes_into_the_recording(console: Open) -> None:
         assert it.handle.told == {"silent": text}
         told = Told().emit(ScenarioLoaded, ZERO, name="silent", text=text)
         await it.say(told.events)
-        await it.press("l")
-        reader = it.app.screen.query_one("#reader")
-        assert "silent is loaded" in "\n".join(reader.render_line(y).text for y in range(reader.size.height))
+        await it.press("L")
+        assert "silent is loaded" in it.board()
 
 
 async def test_the_timeouts_are_reset_to_the_scenario_that_is_loaded(console: Open) -> None:

@@ -11,8 +11,7 @@ from msgspec import structs
 from app.actions import ACTIONS, DIALOGS, Place, actions, help_lines, hint
 from app.paint import evidence, machine, scoreboard, starting, status, timeouts
 from app.paint.canvas import Canvas, Role
-from app.paint.pages import log_lines
-from app.paint.view import Hint, Playback, View
+from app.paint.view import Hint, Playback
 from probes import events as ev
 from probes.machine import State
 from probes.verdict import WORDS
@@ -219,6 +218,29 @@ def test_recording_and_losses_are_never_left_out() -> None:
     assert "dropped 12" in lines(status.paint_status(seen, 80, 1))[0]
 
 
+def test_the_status_line_tells_what_is_worth_knowing_of_the_lab() -> None:
+    seen = replace(view(kit.settled()), recording="/somewhere/x.jsonl", recorded=2_400_000, alarms=2, late=7)
+    text = lines(status.paint_status(seen, 200, 1))[0]
+    for words in ("x.jsonl 2.3 MiB", "run 1", "PostgreSQL 18.1  embedded", "tap +38 µs  p95 91 µs", "late 7"):
+        assert words in text
+    narrow = lines(status.paint_status(seen, 60, 1))[0]
+    assert "! 2 in the log" in narrow
+    assert "● REC" in narrow
+    assert "/somewhere" not in text
+
+
+def test_the_status_line_tells_a_session_that_listens_and_a_lab_that_died() -> None:
+    assert "LISTENING" in lines(status.paint_status(replace(view(kit.ready()), listening=True), 80, 1))[0]
+    told = Told().ready().emit(ev.ChildDied, 15 * kit.SECOND, "app", child="lab", pid=1, status="SIGKILL")
+    assert "lab died: SIGKILL, restarting" in lines(status.paint_status(view(told.events), 80, 1))[0]
+
+
+def test_a_loop_that_is_late_stays_in_a_narrow_line() -> None:
+    told = Told().ready().emit(ev.LoopLag, 15 * kit.SECOND, lag_ns=2 * status.LAG_NS)
+    assert "lag 10 ms" in lines(status.paint_status(view(told.events), 60, 1))[0]
+    assert "lag" not in lines(status.paint_status(view(kit.ready()), 60, 1))[0]
+
+
 def test_a_replay_says_how_fast_and_where() -> None:
     seen = replace(
         view(kit.settled()), mode="replay", playback=Playback(False, "1/100", 90_000_000_000, 91_000_000_000)
@@ -321,18 +343,6 @@ def test_what_is_only_claimed_is_called_so() -> None:
     canvas = evidence.paint_evidence(view(kit.settled(), selected=2), 114, 20)
     assert "◇ 110 µs" in "\n".join(lines(canvas))
     assert "only claimed: CancelledError" in "\n".join(lines(canvas))
-
-
-def test_the_log_shows_control_characters() -> None:
-    told = Told()
-    told.emit(ev.ChildSaid, told.zero, child="servers", text="a\x1b[2Jb")
-    (line,) = log_lines(view(told.events), told.zero - 1_500_000_000)
-    assert "".join(text for text, _ in line) == "     1.500 s  servers      a\\x1b[2Jb"
-
-
-def test_an_empty_log_says_so() -> None:
-    empty: View = view([])
-    assert log_lines(empty, 0)[0][0][0] == "nothing was said yet"
 
 
 def test_every_verdict_has_a_look() -> None:
