@@ -11,6 +11,7 @@ from typing import Any
 
 from probes import catalogue
 from probes.events import FaultPlan, LanePlan
+from probes.pairs import senseless
 from probes.units import seconds_text
 
 Table = Mapping[str, Any]
@@ -182,6 +183,23 @@ def _provided(table: Table, wanted: Table) -> Table:
     shape = table.get("shape")
     if shape and catalogue.why_no_shape(shape, wanted["phase"], wanted["cause"]):
         table = put(table, ("shape",), None)
+    return _sensible(table)
+
+
+def _sensible(table: Table) -> Table:
+    """Without options and middleware that would do nothing now."""
+    plan = LanePlan(
+        lane="",
+        protocol=table["protocol"],
+        phase=table["phase"],
+        cause=table["cause"],
+        shape=table.get("shape") or ("server stream" if table["protocol"] == "grpc" else ""),
+        tls=table.get("tls", False),
+        middleware=tuple(table.get("middleware", ())),
+        options=table.get("options", {}),
+    )
+    for found in senseless(plan):
+        table = put(table, found.path, None)
     return table
 
 

@@ -57,8 +57,9 @@ def place_of(plan: LanePlan) -> Place:
     """Where a plan's lane belongs."""
     if plan.protocol in ("grpc", "postgres"):
         return Place(plan.lane, plan.protocol, plan.protocol)
-    service = str(plan.options.get("server", "https" if plan.tls else "http"))
-    return Place(plan.lane, plan.protocol, service)
+    service = str(plan.options.get("server", "http"))
+    # Our own server is one, and speaks TLS or not.
+    return Place(plan.lane, plan.protocol, "https" if plan.tls and service == "http" else service)
 
 
 DEFAULTS = tuple(place_of(LanePlan(lane=name, protocol=name, phase="")) for name in PROTOCOLS)

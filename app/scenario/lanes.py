@@ -13,6 +13,7 @@ from app.scenario.expect import LaneExpect
 from app.scenario.fields import Misfit, Strict, Time, Timeout, listed
 from probes import catalogue
 from probes.events import FaultPlan, LanePlan
+from probes.pairs import senseless
 from probes.units import parse_duration
 
 Protocol = Literal["grpc", "http/1.1", "http/2", "postgres"]
@@ -119,6 +120,8 @@ class LaneSpec(Strict):
     def _fits(self) -> LaneSpec:
         for misfit in _misfits(self):
             raise misfit
+        for found in senseless(self.to_plan()):
+            raise Misfit(found.why, *found.path)
         return self
 
     def to_plan(self) -> LanePlan:

@@ -82,6 +82,11 @@ def _misfits(scenario: Scenario) -> Iterator[Misfit]:
         yield Misfit('a deadline must be above 0, or "none"', "deadline")
     if scenario.cause == "deadline" and scenario.deadline is None:
         yield Misfit('the cause "deadline" needs one: write deadline = "500ms"', "cause")
+    for number, lane in enumerate(scenario.lanes):
+        patience = lane.options.get("follow_up_timeout", 0)
+        if isinstance(patience, int | float) and patience > scenario.settle:
+            text = f'the run is over before: write settle = "{patience:g}s" or more'
+            yield Misfit(text, "lanes", number, "options", "follow_up_timeout")
     for number, lane in enumerate(scenario.lanes if scenario.cause == "timeout" else ()):
         if lane.cause not in catalogue.TIMERS and not catalogue.BY_THEMSELVES & lane.options.keys():
             text = f"nobody presses a key (the run's cause is timeout): {listed(_timers(lane))} end it by themselves"

@@ -211,6 +211,14 @@ def test_an_error_names_line_and_remedy(old: str, new: str, says: str) -> None:
             'protocol = "http/2"\nphase = "response body"\nexpect.others.follow-up = "<= 5ms"',
             'lanes.1.expect.others: of a request say "present", "absent", or words of how it ended',
         ),
+        (
+            'protocol = "http/2"\nphase = "response body"\noptions = { upload = "paced" }',
+            'x.toml:6: lanes.1.options.upload: only the phase "request body" has an upload',
+        ),
+        (
+            'protocol = "http/2"\nphase = "response body"\noptions = { follow_up = 1, follow_up_timeout = 2 }',
+            'x.toml:6: lanes.1.options.follow_up_timeout: the run is over before: write settle = "2s" or more',
+        ),
         ('protocol = "http/2"\nphase = "DNS"', ": lanes.1.phase: the phase 'DNS' lasts as long as delay"),
         (
             'protocol = "http/2"\nphase = "idle"\ncause = "asyncio.timeout"',

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from probes.events import CleanedUp, FrameSeen, PhaseReached, RunEnded, SpanStarted
@@ -145,8 +147,9 @@ async def test_httpx2_says_nothing_on_the_wire_either(lab: Lab) -> None:
 
 
 async def test_a_patch_that_does_not_fit_is_not_applied(lab: Lab) -> None:
-    run = lab.fire(lane("http/2", "response body", options={"client": "httpx2", "reset": True}))
-    ran = await lab.ended(run)
+    # A file that says so is refused; a plan from elsewhere may not be.
+    plan = replace(lane("http/2", "response body"), options={"client": "httpx2", "reset": True})
+    ran = await lab.ended(lab.fire(plan))
     assert "the patch fits httpcore 1.0.x, and this is httpcore2" in ran.of(RunEnded)[0].detail
 
 
