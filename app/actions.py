@@ -91,6 +91,7 @@ ACTIONS: tuple[Action, ...] = (
         60,
         REPLAY,
     ),
+    Action("again", "enter", "enter", "start", "Live again, and the next run", "replay", 92, REPLAY),
     Action("edge(0)", "home", "home", "start", "Go to the start of the recording", "replay", 40, REPLAY),
     Action("edge(1)", "end", "end", "end", "Go to the end of the recording", "replay", 39, REPLAY),
     Action("slow", "z", "z", "slow motion", "The last run again at 1/100, from its trigger on", "look", 66, LIVE),

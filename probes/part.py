@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from probes.machine import Machine
 from probes.state import LaneState, RunState
+from probes.verdict import TRAVEL_NS, zombie
 
 SLOW = Fraction(1, 100)
 """The speed at which slow motion begins."""
@@ -82,6 +83,9 @@ def _of_lane(lane: LaneState) -> Iterator[int]:
     yield from (t for t in (lane.reached, lane.teardown) if t is not None)
     if lane.zero is not None:
         yield lane.zero.t
+        if zombie(lane, young := lane.zero.t + TRAVEL_NS).ns:
+            # From then on it is called one.
+            yield young
     for row in lane.layers:
         yield from (t for t in (row.started, row.ended) if t is not None)
         yield from (mark.t for mark in row.marks)

@@ -78,13 +78,14 @@ def zombie(lane: LaneState, now: int) -> Zombie:
     return Zombie(max(0, until - left), lane.late_bytes, left, row.ended)
 
 
-_TRAVEL_NS = 20_000_000
+TRAVEL_NS = 20_000_000
+"""So long nobody is called a zombie."""
 
 
 def _still_travelling(lane: LaneState, left: int, now: int) -> bool:
     """The news needs time: while the lane is young, a server that has not heard yet is not called a zombie."""
     told = left if lane.zero is None else lane.zero.t
-    return lane.layer("server").ended is None and lane.teardown is None and now - told < _TRAVEL_NS
+    return lane.layer("server").ended is None and lane.teardown is None and now - told < TRAVEL_NS
 
 
 def verdict(lane: LaneState, now: int) -> str:

@@ -174,9 +174,11 @@ class LiveScreen(PlanningScreen):
         self.app.push_screen(screen, self._live_again)
 
     def _live_again(self, _: None) -> None:
-        if self._slow is not None:
-            self.look_as(self._slow)
-        self._slow = None
+        slow, self._slow = self._slow, None
+        if slow is not None:
+            self.look_as(slow)
+            if slow.again and self.check_action("start", ()):
+                self.action_start()
         self.changed()
 
     def action_leave(self) -> None:

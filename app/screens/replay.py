@@ -54,6 +54,8 @@ class ReplayScreen(ScopeScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         del parameters
+        if action == "again":
+            return False
         return action not in ("slow", "loop") or trigger(self.shown_run) is not None or None
 
     # --- moving ---------------------------------------------------------------------------------------
@@ -143,6 +145,8 @@ class SlowScreen(ReplayScreen):
         self._open = live.latest.open
         """Whether there was more to come of the run when its events were taken."""
         self._over = False
+        self.again = False
+        """Whether it was left for the next run."""
 
     def on_mount(self) -> None:
         # Textual calls the bases' handlers as well.
@@ -156,7 +160,16 @@ class SlowScreen(ReplayScreen):
     def label(self, name: str) -> str:
         return "live" if name in ("slow", "leave") else super().label(name)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "again":
+            return (self._live.idle and not self._live.listening) or None
+        return super().check_action(action, parameters)
+
     def action_slow(self) -> None:
+        self.dismiss()
+
+    def action_again(self) -> None:
+        self.again = True
         self.dismiss()
 
     def on_screen_resume(self) -> None:
