@@ -254,7 +254,9 @@ def _illegal(run: RunState) -> str:
     found = [
         f"{lane.name} {name} {step.event} in {step.state}" for lane, side, name in sides for step in side.violations
     ]
-    return f"{len(found)}: {', '.join(found)}" if found else "0"
+    count = sum(violations(lane) for lane in run.lanes)
+    more = [f"{count - len(found)} more"] if count > len(found) else []
+    return f"{count}: {', '.join([*found, *more])}" if found else "0"
 
 
 def _if(wrong: bool, lane: str, what: str, wanted: str, got: str) -> Iterator[Difference]:

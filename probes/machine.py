@@ -84,6 +84,10 @@ TABLE: dict[State, dict[Input, State]] = {
     },
 }
 
+VIOLATIONS_KEPT = 16
+"""Of one side: the first tell what went wrong, and a peer that breaks the rules with each chunk does so thousands of
+times."""
+
 TERMINAL = frozenset({State.CANCELLED, State.COMPLETED, State.FAILED})
 
 
@@ -106,7 +110,8 @@ class Violation(Struct, frozen=True, gc=False):
 
 
 class Machine(Struct, frozen=True, gc=False):
-    """Where one side stands and how it came there. Self-loops are counted, not kept in ``path``."""
+    """Where one side stands and how it came there. Self-loops are counted, not kept in ``path``; of the ``violations``
+    the first VIOLATIONS_KEPT are kept, and all are counted in ``illegal``."""
 
     state: State = State.IDLE
     path: tuple[Step, ...] = ()
@@ -114,16 +119,22 @@ class Machine(Struct, frozen=True, gc=False):
     irrevocable: int = 0
     late: int = 0
     violations: tuple[Violation, ...] = ()
+    illegal: int = 0
 
     def step(self, event: Input, t: int, n: int = 1, evidence: str = "") -> Machine:
         """The machine after ``event`` at ``t``; ``n`` chunks when it is a chunk."""
         target = TABLE[self.state].get(event)
         if target is None:
-            return replace(self, violations=(*self.violations, Violation(t, self.state, event, evidence)))
+            return self._violated(Violation(t, self.state, event, evidence))
         moved = self if event is not Input.CHUNK else self._count(n)
         if target is self.state:
             return moved
         return replace(moved, state=target, path=(*moved.path, Step(t, self.state, event, target)))
+
+    def _violated(self, violation: Violation) -> Machine:
+        if self.illegal >= VIOLATIONS_KEPT:
+            return replace(self, illegal=self.illegal + 1)
+        return replace(self, illegal=self.illegal + 1, violations=(*self.violations, violation))
 
     def _count(self, n: int) -> Machine:
         return replace(

@@ -150,7 +150,7 @@ def leaked(run: RunState) -> dict[str, int]:
 
 
 def violations(lane: LaneState) -> int:
-    return len(lane.client.violations) + len(lane.server.violations)
+    return lane.client.illegal + lane.server.illegal
 
 
 def marks_in_order(lane: LaneState) -> list[tuple[Layer, Mark]]:

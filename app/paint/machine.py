@@ -140,10 +140,11 @@ def paint_violations(canvas: Canvas, y: int, lane: LaneState) -> int:
     for side, machine in (("client", lane.client), ("server", lane.server)):
         if not machine.violations:
             continue
-        last = machine.violations[-1]
-        at = "" if lane.zero is None else f" at {figure(last.t - lane.zero.t)}"
-        said = f": {plain(last.evidence)}" if last.evidence else ""
-        text = f"{violation_count(len(machine.violations))}: {side} {last.event} in {last.state}"
+        first = machine.violations[0]
+        at = "" if lane.zero is None else f" at {figure(first.t - lane.zero.t)}"
+        said = f": {plain(first.evidence)}" if first.evidence else ""
+        count = violation_count(machine.illegal) + (", first" if machine.illegal > 1 else "")
+        text = f"{count}: {side} {first.event} in {first.state}"
         canvas.put(0, y, first_that_fits(canvas.columns, f"{text}{at}{said}", f"{text}{at}", text), Role.ALERT)
         y += 1
     return y

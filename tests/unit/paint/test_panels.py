@@ -13,7 +13,7 @@ from app.paint import evidence, machine, scoreboard, starting, status, timeouts
 from app.paint.canvas import Canvas, Role
 from app.paint.view import Hint, Playback
 from probes import events as ev
-from probes.machine import State
+from probes.machine import VIOLATIONS_KEPT, State
 from probes.verdict import WORDS
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import Told, view
@@ -76,6 +76,10 @@ def test_violations_are_red() -> None:
     told.sent(-4_000, "grpc", 15)
     canvas = machine.paint_machine(view(told.events, told.zero), 40, 24)
     assert role_of(canvas, "1 violation: server chunk in Completed") is Role.ALERT
+    for t in range(VIOLATIONS_KEPT):
+        told.sent(t, "grpc", 16 + t)
+    canvas = machine.paint_machine(view(told.events, told.zero), 60, 24)
+    assert role_of(canvas, f"{VIOLATIONS_KEPT + 1} violations, first: server chunk in Completed") is Role.ALERT
 
 
 def test_before_the_first_run_both_sides_are_idle() -> None:

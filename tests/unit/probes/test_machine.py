@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probes.machine import TABLE, TERMINAL, Input, Machine, State
+from probes.machine import TABLE, TERMINAL, VIOLATIONS_KEPT, Input, Machine, State
 
 # The design's own table, written down independently: "-" is illegal, "." stays.
 DESIGN = {
@@ -40,6 +40,12 @@ def test_every_pair_of_state_and_event(source: State, event: Input, target: str)
     else:
         assert after.state is State(target)
         assert not after.violations
+
+
+def test_the_first_violations_are_kept_and_all_are_counted() -> None:
+    machine = walk(Input.OPEN, Input.END, *[Input.CHUNK] * 1000)
+    assert machine.illegal == 1000
+    assert [violation.t for violation in machine.violations] == list(range(2, 2 + VIOLATIONS_KEPT))
 
 
 def test_only_changes_are_kept_in_the_path() -> None:
