@@ -66,7 +66,7 @@ def _first_line(text: str, cells: int) -> str:
     # With the blanks it is always too wide, also where it is so by one cell only.
     line = fit(f"{text}  ", cells + 1).removesuffix(ELLIPSIS) or text[0]
     space = line.rfind(" ")
-    return line if space < cells // 2 or text[len(line)] == " " else line[:space]
+    return line if space < max(1, cells // 2) or text[len(line)] == " " else line[:space]
 
 
 def first_that_fits(cells: int, *texts: str) -> str:

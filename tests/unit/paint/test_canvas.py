@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from app.paint.canvas import Canvas, Role
-from app.paint.text import first_that_fits, fit, plain, width
+from app.paint.text import first_that_fits, fit, plain, width, wrap
 
 PALETTE = {role: Style(meta={"role": role.name}) for role in Role}
 
@@ -102,3 +102,12 @@ def test_rows_that_did_not_change_keep_their_strips() -> None:
 def test_another_size_keeps_nothing() -> None:
     before, after = Canvas(5, 1), Canvas(6, 1)
     assert after.strips(PALETTE, before, before.strips(PALETTE))[0].text == " " * 6
+
+
+@pytest.mark.parametrize("cells", [-2, -1, 0, 1, 2, 7, 40])
+def test_wrapped_text_loses_no_word_and_comes_to_an_end(cells: int) -> None:
+    text = "it was 5 s; said because the lane ends earlier"
+    lines = wrap(text, cells)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(lines)
+    assert max(map(width, lines)) <= max(1, cells)
