@@ -63,7 +63,7 @@ def paint_stage(view: View, columns: int, rows: int) -> Canvas:
         return machine.paint_machine(view, columns, rows)
     canvas, plan = Canvas(columns, rows), _plan(view, rows)
     y = _paint_list(canvas, view, plan.lanes) + (plan.gaps > 0)
-    _paint_pair(canvas, y, lane, view.now)
+    _paint_pair(canvas, y, lane, view)
     y += 1 + (plan.gaps > 3)
     client, server = sides(lane, view)
     y = paint_across(canvas, y, client, spread=plan.spread) + (plan.gaps > 1)
@@ -116,6 +116,8 @@ def _paint_lane(canvas: Canvas, y: int, number: int, lane: LaneState, view: View
     chunks = lane.chunks
     for x, count in zip(places.chunks, (chunks.accepted, chunks.on_wire, chunks.read), strict=True):
         canvas.right(x, y, "?" if count is None else str(count), Role.TEXT)
+    if view.run.started is None:
+        return
     word = verdict(lane, view.now)
     x = canvas.put(places.verdict, y, fit(word, canvas.columns - places.verdict), VERDICTS[word]) + 2
     if wrong := violations(lane):
@@ -123,8 +125,11 @@ def _paint_lane(canvas: Canvas, y: int, number: int, lane: LaneState, view: View
         canvas.put(x, y, text, Role.ALERT)
 
 
-def _paint_pair(canvas: Canvas, y: int, lane: LaneState, now: int) -> None:
+def _paint_pair(canvas: Canvas, y: int, lane: LaneState, view: View) -> None:
     """The joint verdict, and why."""
-    word, states, why = pair(lane, now)
+    if view.run.started is None:
+        canvas.put(0, y, fit("▌no run yet", canvas.columns), Role.DIM)
+        return
+    word, states, why = pair(lane, view.now)
     x = canvas.put(0, y, f"▌{word}", VERDICTS[word]) + 2
     canvas.put(x, y, first_that_fits(canvas.columns - x, f"{states}: {why}", why), Role.STRONG)

@@ -134,6 +134,13 @@ def test_where_there_is_no_room_the_selected_lane_is_still_in_the_list() -> None
     assert "PartialSent" in text(staged(view(kit.settled(), selected=2), 40, 12))
 
 
+def test_before_the_first_run_there_is_no_verdict() -> None:
+    shown = text(staged(view(kit.ready())))
+    assert "no run yet" in shown
+    assert judge.RUNNING not in shown
+    assert shown.count("[Idle]") == 2
+
+
 def test_slow_motion_is_named_above_it() -> None:
     seen = replace(view(kit.settled()), playback=Playback(True, "1/100", 0, 1, slow=True))
     assert stage.title(seen, 20)[1] == "slow motion 1/100 ▸"
