@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -41,6 +41,15 @@ class Action:
     weight: int
     places: tuple[Place, ...] = BOTH
 
+    @property
+    def section(self) -> str:
+        """Where it stands in a file of keys."""
+        return self.places[0] if len(self.places) == 1 else "main"
+
+    @property
+    def id(self) -> str:
+        return f"{self.section}.{self.name}"
+
     def binding(self) -> Binding:
         # A cancel is taken straight from the app's queue: no widget, and no drawing, stands before it.
         at_once = self.name.startswith("cancel")
@@ -49,7 +58,7 @@ class Action:
             self.name,
             self.label,
             key_display=self.shown,
-            id=self.name,
+            id=self.id,
             tooltip=self.help,
             priority=at_once,
         )
@@ -203,30 +212,38 @@ def bindings(place: Place) -> list[BindingType]:
     return [action.binding() for action in actions(place)]
 
 
-def hints(place: Place) -> list[Hint]:
+Shown = Callable[[Action], str]
+"""How an action's key is written: as the table has it, or as somebody's own keys have it."""
+
+
+def as_shipped(action: Action) -> str:
+    return action.shown
+
+
+def hints(place: Place, shown: Shown = as_shipped) -> list[Hint]:
     """For the last line of a dialog."""
-    return [hint(action) for action in actions(place) if action.weight]
+    return [hint(action, shown=shown) for action in actions(place) if action.weight]
 
 
-def hint(action: Action, label: str = "") -> Hint:
-    return Hint(action.shown, label or action.label, action.name, action.weight)
+def hint(action: Action, label: str = "", shown: Shown = as_shipped) -> Hint:
+    return Hint(shown(action), label or action.label, action.name, action.weight)
 
 
-def help_lines(mode: Mode) -> list[Line]:
+def help_lines(mode: Mode, shown: Shown = as_shipped) -> list[Line]:
     """The whole help: keys by group, the legend, and the keys of the dialogs."""
-    lines = _keys((*actions(mode), *actions("anywhere")))
+    lines = _keys((*actions(mode), *actions("anywhere")), shown)
     lines += [[("  esc      ", Role.KEY), ("Closes a dialog; it never cancels anything", Role.TEXT)]]
     lines += [[], [("marks", Role.TITLE)], *([("  ", Role.TEXT), *line] for line in LEGEND)]
     for place in DIALOGS[mode]:
-        lines += [[], *_keys(actions(place))]
+        lines += [[], *_keys(actions(place), shown)]
     return lines
 
 
-def _keys(found: Iterable[Action]) -> list[Line]:
+def _keys(found: Iterable[Action], shown: Shown) -> list[Line]:
     """A heading for each group, and under it a line for each key."""
     lines: list[Line] = []
     for group, members in groupby(found, key=lambda action: action.group):
         lines += [[(GROUPS[group], Role.TITLE)]]
-        shown = {action.shown: action.help for action in members}
-        lines += [[(f"  {keys:<11}", Role.KEY), (text, Role.TEXT)] for keys, text in shown.items()]
+        said = {shown(action): action.help for action in members}
+        lines += [[(f"  {keys:<10} ", Role.KEY), (text, Role.TEXT)] for keys, text in said.items()]
     return lines

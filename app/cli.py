@@ -58,6 +58,9 @@ _pg = click.option(
 )
 _record = click.option("--record", metavar="FILE", type=click.Path(path_type=Path), help="Write every event to FILE.")
 _overwrite = click.option("--overwrite", is_flag=True, help="Let --record replace a file that is there.")
+_keymap = click.option(
+    "--keymap", metavar="FILE", type=click.Path(path_type=Path), help="Keys of your own; config/keymap.toml has all."
+)
 _theme = click.option(
     "--theme",
     type=click.Choice(("dark", "light", "high-contrast", "colour-blind")),
@@ -80,14 +83,17 @@ def cli() -> None:
 @_record
 @_overwrite
 @_theme
+@_keymap
 @click.argument("scenario", default=DEFAULT_SCENARIO)
-def console(scenario: str, pg: str | None, record: Path | None, overwrite: bool, theme: str | None) -> None:
+def console(
+    scenario: str, pg: str | None, record: Path | None, overwrite: bool, theme: str | None, keymap: Path | None
+) -> None:
     """Open the console with SCENARIO (a name or a .toml file)."""
     loaded = _find(scenario)
     _need_terminal()
     from app.console import run_console
 
-    run_console(_factory([loaded], pg), loaded.settings, record=record, overwrite=overwrite, look=_look(theme))
+    run_console(_factory([loaded], pg), loaded.settings, record=record, overwrite=overwrite, look=_look(theme, keymap))
 
 
 @cli.command()
@@ -170,6 +176,7 @@ def _shipped(search: str | None) -> list[Loaded]:
 @_record
 @_overwrite
 @_theme
+@_keymap
 @_pg
 def listen(
     host: str,
@@ -178,6 +185,7 @@ def listen(
     record: Path | None,
     overwrite: bool,
     theme: str | None,
+    keymap: Path | None,
     pg: str | None,
 ) -> int:
     """Take outside clients: curl, psql, any gRPC client. Whoever connects gets a lane."""
@@ -191,7 +199,7 @@ def listen(
         _need_terminal()
         from app.console import run_console
 
-        run_console(_make_lab(pg), SETTINGS, record=record, overwrite=overwrite, listen=host, look=_look(theme))
+        run_console(_make_lab(pg), SETTINGS, record=record, overwrite=overwrite, listen=host, look=_look(theme, keymap))
         return 0
     from app.headless import NotReady
     from app.listen import run_listen
@@ -207,7 +215,8 @@ def listen(
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(("json", "table")), help="Print the results, open no screen.")
 @_theme
-def replay(file: Path, form: str | None, theme: str | None) -> None:
+@_keymap
+def replay(file: Path, form: str | None, theme: str | None, keymap: Path | None) -> None:
     """Show a recording again, or print its results."""
     from probes.record import read
 
@@ -228,7 +237,7 @@ def replay(file: Path, form: str | None, theme: str | None) -> None:
     from probes.replay import Player
 
     with Index(file) as index:
-        run_replay(Player(index, header=index.header, notes=index.notes), file, look=_look(theme))
+        run_replay(Player(index, header=index.header, notes=index.notes), file, look=_look(theme, keymap))
 
 
 @cli.command()
@@ -335,12 +344,13 @@ def _make_lab(dsn: str | None, scenarios: Mapping[str, str] | None = None) -> An
     return make
 
 
-def _look(theme: str | None) -> Any:
-    """How the console looks: as asked for, or as it looked last."""
+def _look(theme: str | None, keymap: Path | None) -> Any:
+    """How the console looks: as asked for, or as it looked last; and its keys."""
     from app.console import Look
+    from app.keymap import load
     from app.preferences import remember_theme, remembered_theme
 
-    return Look(theme or remembered_theme(), remember_theme)
+    return Look(theme or remembered_theme(), load(keymap), remember_theme)
 
 
 def _need_terminal() -> None:
@@ -381,7 +391,8 @@ def main(args: list[str] | None = None) -> int:
 
 def _expected(error: Exception) -> bool:
     """Bad input of the kinds that say what to do; anything else is a defect and shows where it happened."""
+    from app.keymap import KeymapError
     from app.scenario import ScenarioError
     from probes.record import RecordingError
 
-    return isinstance(error, ScenarioError | RecordingError | OSError)
+    return isinstance(error, ScenarioError | RecordingError | KeymapError | OSError)

@@ -20,6 +20,8 @@ from textual.screen import Screen
 
 from app import theme
 from app.actions import actions, bindings
+from app.keymap import DEFAULT as KEYS
+from app.keymap import Keymap
 from app.listen import Invitation
 from app.screens.live import LiveScreen
 from app.screens.replay import ReplayScreen
@@ -35,6 +37,7 @@ class Look:
     """How somebody wants it. ``theme``: as on the command line, or one of Textual's; ``remember`` is told the next."""
 
     theme: str = ""
+    keys: Keymap = KEYS
     remember: Callable[[str], None] = lambda _name: None
 
 
@@ -54,6 +57,8 @@ class ConsoleApp(App[None]):
         for each in theme.THEMES:
             self.register_theme(each)
         chosen = theme.NAMES[look.theme].name if look.theme in theme.NAMES else look.theme
+        self.shown = look.keys.shown
+        self.set_keymap(look.keys.for_textual())
         self.theme = chosen if chosen in self.available_themes else theme.DARK.name
 
     def on_ready(self) -> None:

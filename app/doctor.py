@@ -57,7 +57,7 @@ async def examine(dsn: str | None, make_lab: Callable[..., LabProcess] = LabProc
     """All checks; the last ones start a lab for a moment. ``dsn``: a PostgreSQL server of one's own."""
     checks = [_python(), _platform(), _kernel_stamps(), _ports(), _terminal(), *_libraries(), _cache()]
     checks.append(_postgres() if dsn is None else Check("PostgreSQL", True, f"given: {redact(dsn)}"))
-    return checks + await _lab(dsn, make_lab)
+    return [*checks, _keymap(), *await _lab(dsn, make_lab)]
 
 
 def report(checks: Sequence[Check], form: str) -> str:
@@ -164,6 +164,19 @@ def _cache() -> Check:
     there = next(folder for folder in (path, *path.parents) if folder.exists())
     remedy = "without it PostgreSQL is made anew at every start, which takes a second; set XDG_CACHE_HOME"
     return Check("cache directory", os.access(there, os.W_OK) and there.is_dir(), _short(path), remedy, needed=False)
+
+
+def _keymap() -> Check:
+    from app.keymap import KeymapError, load, user_file
+
+    try:
+        load()
+    except KeymapError as error:
+        return Check("keys", False, str(error), "mend or remove the file", needed=False)
+    place = _short(user_file())
+    return Check(
+        "keys", True, place if user_file().exists() else f"as shipped; yours would be in {place}", needed=False
+    )
 
 
 def _short(path: Path) -> str:

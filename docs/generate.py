@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from app import keymap
 from app.paths import scenario_files
 from app.scenario import SCHEMA, Scenario, load, schema
 from probes import catalogue, events, machine
@@ -255,6 +256,7 @@ PAGES = {
     "machine.md": machine_page,
     "scenarios.md": scenario_page,
     f"../config/{SCHEMA}": schema.text,
+    "../config/keymap.toml": keymap.default_file,
 }
 """What is made, by its path from here."""
 

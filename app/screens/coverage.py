@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from textual.app import ComposeResult
 
-from app.actions import bindings, hints
+from app.actions import bindings
 from app.coverage import Cell
 from app.grid import Grid
 from app.paint.canvas import Canvas
@@ -37,7 +37,7 @@ class CoverageScreen(Dialog[Cell]):
         return action != "open" or self._opens
 
     def _paint(self, columns: int, rows: int) -> Canvas:
-        offered = [hint for hint in hints("coverage") if hint.action != "open" or self._opens]
+        offered = [hint for hint in self.hints("coverage") if hint.action != "open" or self._opens]
         return paint_coverage(self.grid, offered, columns, rows)
 
     def _show(self, grid: Grid) -> None:

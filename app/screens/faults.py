@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.events import Key
 
 from app import commands
-from app.actions import bindings, hints
+from app.actions import bindings
 from app.faultmenu import Item, Menu, menu
 from app.paint.canvas import Canvas
 from app.paint.faultmenu import height, paint_faults, title
@@ -33,7 +33,7 @@ class FaultsScreen(Dialog[commands.Fault | commands.Clear]):
         self.board.styles.height = height(self.menu)
 
     def _paint(self, columns: int, rows: int) -> Canvas:
-        return paint_faults(self.menu, hints("faults"), columns, rows)
+        return paint_faults(self.menu, self.hints("faults"), columns, rows)
 
     def _show(self, menu: Menu) -> None:
         self.menu = menu

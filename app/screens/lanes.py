@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.events import Key
 
-from app.actions import bindings, hints
+from app.actions import bindings
 from app.draft import table_of
 from app.laneform import Form
 from app.paint.canvas import Canvas
@@ -38,7 +38,7 @@ class LanesScreen(Dialog[RunSettings]):
         yield self.board
 
     def _paint(self, columns: int, rows: int) -> Canvas:
-        return paint_lanes(self.form, self.problem, hints("lanes"), columns, rows)
+        return paint_lanes(self.form, self.problem, self.hints("lanes"), columns, rows)
 
     def _show(self, form: Form) -> None:
         changed = form.tables != self.form.tables

@@ -8,7 +8,7 @@ from dataclasses import replace
 from textual.app import ComposeResult
 from textual.events import MouseScrollDown, MouseScrollUp
 
-from app.actions import bindings, hints
+from app.actions import bindings
 from app.logpane import Pane, Said
 from app.paint.canvas import Canvas
 from app.paint.log import log_lines, paint_log, room, title
@@ -33,7 +33,7 @@ class LogScreen(Dialog[None]):
         yield self.board
 
     def _paint(self, columns: int, rows: int) -> Canvas:
-        return paint_log(self.pane, hints("log"), columns, rows)
+        return paint_log(self.pane, self.hints("log"), columns, rows)
 
     def _title(self) -> tuple[str, str]:
         return title(self.pane, *self._inside)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.events import MouseScrollDown, MouseScrollUp
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 
-from app.actions import bindings, help_lines
+from app.actions import Place, Shown, as_shipped, bindings, help_lines, hints
 from app.paint.canvas import Canvas
 from app.paint.evidence import height as evidence_height
 from app.paint.evidence import paint_evidence
 from app.paint.evidence import title as evidence_title
 from app.paint.frame import frame
 from app.paint.pages import Line, paint_lines
-from app.paint.view import Mode, View
+from app.paint.view import Hint, Mode, View
 from app.widgets.panel import Canvassed, Panel
 
 Result = TypeVar("Result")
+
+
+def shown_by(screen: Screen[Any]) -> Shown:
+    """How the app that the screen belongs to writes an action's key."""
+    shown: Shown = getattr(screen.app, "shown", as_shipped)
+    return shown
 
 
 class Dialog(ModalScreen[Result], Generic[Result]):
@@ -28,6 +34,10 @@ class Dialog(ModalScreen[Result], Generic[Result]):
 
     # Textual asks the app for no key while a dialog is open.
     BINDINGS: ClassVar = [Binding("escape", "close", "close"), *bindings("anywhere")]
+
+    def hints(self, place: Place) -> list[Hint]:
+        """Its last line, with the keys as they are."""
+        return hints(place, shown_by(self))
 
     def action_close(self) -> None:
         self.dismiss(None)
@@ -101,8 +111,8 @@ class HelpScreen(PageScreen):
 
     BINDINGS: ClassVar = [Binding("question_mark", "close", "close")]
 
-    def __init__(self, mode: Mode) -> None:
-        super().__init__(help_lines(mode), "help")
+    def __init__(self, mode: Mode, shown: Shown) -> None:
+        super().__init__(help_lines(mode, shown), "help")
 
 
 class EvidenceScreen(Dialog[None]):

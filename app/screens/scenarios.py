@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from textual.app import ComposeResult
 from textual.events import Key, Paste
 
-from app.actions import bindings, hints
+from app.actions import bindings
 from app.chooser import Choosing
 from app.library import Library
 from app.paint.canvas import Canvas
@@ -35,7 +35,7 @@ class ScenariosScreen(Dialog[str]):
         yield self.board
 
     def _paint(self, columns: int, rows: int) -> Canvas:
-        return paint_chooser(self.state, hints("scenarios"), columns, rows)
+        return paint_chooser(self.state, self.hints("scenarios"), columns, rows)
 
     def _show(self, state: Choosing) -> None:
         self.state = state

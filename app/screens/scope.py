@@ -22,7 +22,7 @@ from app.paint.status import paint_status
 from app.paint.view import View
 from app.screens.coverage import CoverageScreen
 from app.screens.log import LogScreen
-from app.screens.pages import EvidenceScreen, HelpScreen
+from app.screens.pages import EvidenceScreen, HelpScreen, shown_by
 from app.source import Source, view_of
 from app.widgets.panel import KeyLine, Panel
 
@@ -123,7 +123,8 @@ class ScopeScreen(Screen[None]):
 
     def view(self) -> View:
         view = view_of(self.source, self.selected)
-        hints = (hint(action, self.label(action.name)) for action in actions(view.mode) if self._offered(action))
+        shown = shown_by(self)
+        hints = (hint(action, self.label(action.name), shown) for action in actions(view.mode) if self._offered(action))
         alarms = self.ear.listen(view.session.log) if view.mode == "live" else 0
         return replace(view, hints=tuple(hints), alarms=alarms, late=self.frames.skipped)
 
@@ -213,4 +214,4 @@ class ScopeScreen(Screen[None]):
         self.app.push_screen(LogScreen(lambda: self.source.session.log), lambda _: self.changed())
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(self.source.mode))
+        self.app.push_screen(HelpScreen(self.source.mode, shown_by(self)))

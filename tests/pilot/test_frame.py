@@ -9,8 +9,10 @@ import pytest
 from app import theme
 from app.cli import cli
 from app.console import CancelloscopeApp, Look
+from app.keymap import parse
 from app.preferences import remember_theme, remembered_theme
 from app.screens.log import LogScreen
+from app.widgets.panel import KeyLine
 from probes import events as ev
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import ManualClock, RecordingHandle
@@ -29,7 +31,7 @@ async def test_ctrl_t_goes_through_the_themes_also_over_a_dialog(console: Open) 
 async def test_a_theme_that_was_chosen_is_remembered_and_one_that_was_not_is_not(tmp_path: Path) -> None:
     told: list[str] = []
     app = CancelloscopeApp(
-        RecordingHandle, kit.settings(), look=Look("light", told.append), clock=ManualClock(), ticker=False
+        RecordingHandle, kit.settings(), look=Look("light", remember=told.append), clock=ManualClock(), ticker=False
     )
     async with app.run_test() as pilot:
         await pilot.pause()
@@ -88,3 +90,16 @@ async def test_a_bad_word_is_told_in_the_status_line_until_the_log_was_looked_at
         assert "! 1 in the log" in it.text("status")
         await it.press("L", "escape")
         assert "in the log" not in it.text("status")
+
+
+async def test_keys_of_ones_own_do_what_they_are_for_and_the_old_ones_do_not() -> None:
+    keys = parse('[live]\ncancel_all = ["k", "s"]\nscenarios = "c"\n"cancel_lane(2)" = "f2"\n', "mine.toml")
+    app = CancelloscopeApp(RecordingHandle, kit.settings(), look=Look(keys=keys), clock=ManualClock(), ticker=False)
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.on_events(list(kit.running()))
+        app.scope.draw()
+        await pilot.press("k", "2", "f2", "s", "c")
+        assert isinstance(app.handle, RecordingHandle)
+        lanes = [command.lane for command in app.handle.sent]  # type: ignore[union-attr]
+        assert lanes == ["", "http/1.1", ""]
+        assert "k cancel all" in app.screen.query_one(KeyLine).render_line(0).text
