@@ -38,6 +38,7 @@ def test_every_timeout_that_can_be_set_is_listed_in_order() -> None:
         ("pg", "timeout", 1.0),
         ("pg", "command_timeout", None),
         ("pg", "statement_timeout", None),
+        ("pg", "close", None),
         ("pg", "asyncio.timeout", None),
     ]
     assert set(TIMEOUTS) == {"", "grpc", "http/1.1", "http/2", "postgres"}
