@@ -54,6 +54,18 @@ async def in_the_middle(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
+async def looking_at_the_machine(pilot: Pilot[None]) -> None:
+    """In slow motion, one step after the client of http/2 was told."""
+    app = pilot.app
+    assert isinstance(app, CancelloscopeApp)
+    await pilot.pause()
+    app.on_events(list(kit.settled()))
+    await pilot.press("down", "down", "M", "z", "space", *["right_square_bracket"] * 3)
+    await pilot.pause()
+    app.screen.draw()  # type: ignore[attr-defined]
+    await pilot.pause()
+
+
 async def choosing(pilot: Pilot[None]) -> None:
     app = pilot.app
     assert isinstance(app, CancelloscopeApp)
@@ -91,6 +103,10 @@ def test_a_settled_run(snap_compare: Compare, size: tuple[int, int]) -> None:
 def test_a_replay_in_the_middle(snap_compare: Compare) -> None:
     app = ReplayApp(Player(kit.settled()), Path("session.jsonl"), clock=ManualClock(0), ticker=False)
     assert snap_compare(app, run_before=in_the_middle, terminal_size=(100, 30))
+
+
+def test_the_machine_in_slow_motion(snap_compare: Compare) -> None:
+    assert snap_compare(live(), run_before=looking_at_the_machine, terminal_size=(120, 36))
 
 
 def test_the_list_of_scenarios(snap_compare: Compare) -> None:

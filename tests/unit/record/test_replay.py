@@ -5,10 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from probes.events import CALL, Event, LabReady, RunEnded, RunStarted, Signal, SpanCancelled, Trigger
 from probes.part import REST, SLOW, loop_part, slow_part
 from probes.replay import SPEEDS, Player
+from tests.kit.random_runs import runs
 from tests.kit.story import plan
 
 MS = 1_000_000
@@ -200,3 +203,27 @@ def test_a_run_without_a_trigger_has_no_slow_motion_and_no_loop() -> None:
     run = Player(untouched).log.outline(1)
     assert slow_part(run, untouched[-1].t) is None
     assert loop_part(run) is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(events=runs(), wall=st.integers(1 * MS, 5 * S), speed=st.sampled_from(SPEEDS))
+def test_slow_motion_of_any_run_comes_to_its_end_and_skips_nothing_that_happens(
+    events: list[Event], wall: int, speed: Fraction
+) -> None:
+    player = Player(events)
+    number = player.runs[-1]
+    run = player.log.outline(number)
+    part = slow_part(run, player.end, speed)
+    if part is None:
+        return
+    happens = {mark.t for lane in run.lanes for row in lane.layers for mark in row.marks}
+    happens |= {step.t for lane in run.lanes for side in (lane.client, lane.server) for step in side.path}
+    player.set_speed(speed)
+    player.play(part)
+    seen = [player.position]
+    while player.playing and len(seen) < 10_000:
+        player.advance(wall)
+        seen.append(player.position)
+        assert player.skip is None or not any(player.skip[0] < t < player.skip[1] for t in happens)
+    assert seen == sorted(seen)
+    assert not player.playing or wall * speed < (part.last - part.first) / 9_000
