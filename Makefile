@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: venv run test check bench soak docs clean
+.PHONY: venv run test check bench soak docs pictures clean
 venv: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
@@ -33,6 +33,9 @@ soak: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py
+
+pictures: $(STAMP)
+	$(BIN)/python docs/pictures.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
