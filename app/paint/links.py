@@ -25,7 +25,7 @@ def has_links(run: RunState) -> bool:
 
 def paint_links(canvas: Canvas, y: int, lane: LaneState, axis: Axis) -> None:
     """``pass ▸ passed  shield × died``: every link of the chain, the outermost first, with what it did last."""
-    x = axis.zero + 2
+    x = max(axis.zero, axis.left) + 2
     for number, name in enumerate(lane.plan.middleware, start=1):
         effect = _last(lane, number)
         glyph, role = EFFECTS[effect.effect] if effect is not None else ("·", Role.DIM)

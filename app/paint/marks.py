@@ -14,7 +14,7 @@ from app.paint.axis import Axis
 from app.paint.canvas import Canvas, Role
 from app.paint.text import fit, plain, width
 from app.paint.units import figure
-from probes.events import TO_CLIENT, TO_SERVER
+from probes.events import TO_CLIENT, TO_SERVER, Layer
 from probes.state import Mark, Moment
 
 GLYPHS: dict[Moment, tuple[str, str]] = {
@@ -24,16 +24,19 @@ GLYPHS: dict[Moment, tuple[str, str]] = {
 }
 """Filled when it was seen, hollow when only a library says so."""
 
-_FLASHES = {
+LIT = {
     Role.DONE: Role.LIT_DONE,
     Role.INTERRUPT: Role.LIT_INTERRUPT,
     Role.CLEANUP: Role.LIT_CLEANUP,
     Role.ZERO: Role.LIT_DONE,
 }
-"""A mark that has just come, in slow motion."""
+"""A mark that a cursor is on, or that has just come in slow motion."""
 
 ROLES = {Moment.DONE: Role.DONE, Moment.INTERRUPT: Role.INTERRUPT, Moment.CLEANUP: Role.CLEANUP}
 TRIGGER = "▾"
+TIE = "≈"
+BEFORE, BEYOND = "‹", "›"
+"""At an end of the row: marks that are beyond it stand beside this."""
 _RANK = {Moment.INTERRUPT: 1, Moment.DONE: 2, Moment.CLEANUP: 3}
 """Which words are worth most when not all fit; a lane's own trigger comes before them all."""
 
@@ -45,12 +48,14 @@ SEPARATOR = " · "
 
 class Shown(NamedTuple):
     """A mark of a row. ``trigger``: the lane's own timer, which stands at zero with its cause. ``fresh``: it has just
-    come, and flashes with its words."""
+    come, and flashes with its words. ``tied``: when the mark was (ns) that it makes a tie with."""
 
     mark: Mark
+    layer: Layer = ""
     seen: bool = True
     trigger: bool = False
     fresh: bool = False
+    tied: int | None = None
 
     @property
     def glyph(self) -> str:
@@ -59,15 +64,16 @@ class Shown(NamedTuple):
     @property
     def role(self) -> Role:
         role = Role.ZERO if self.trigger else ROLES[self.mark.moment]
-        return _FLASHES[role] if self.fresh else role
+        return LIT[role] if self.fresh else role
 
 
 class Placed(NamedTuple):
-    """A mark in its column. ``at``: ns after the trigger."""
+    """A mark in its column. ``at``: ns after the trigger; ``side``: beyond which end of the axis it is, 0 for none."""
 
     shown: Shown
     column: int
     at: int
+    side: int = 0
 
 
 class Words(NamedTuple):
@@ -92,34 +98,59 @@ def brief(evidence: str) -> str:
 
 
 def place(marks: Sequence[Shown], axis: Axis, zero: int) -> list[Placed]:
-    """``marks`` in the order of time, to columns of their own."""
+    """``marks`` in the order of time, to columns of their own; what is beyond an end stands at it."""
+    times = [shown.mark.t - zero for shown in marks]
+    sides = [axis.side(at) for at in times]
     columns: list[int] = []
-    for shown in marks:
-        wanted = axis.column(shown.mark.t - zero)
+    for at, side in zip(times, sides, strict=True):
+        wanted = axis.column(at) + (side < 0)
         columns.append(max(wanted, columns[-1] + 1) if columns else wanted)
+    end = axis.right - (1 in sides)
     for index in range(len(columns) - 1, -1, -1):
-        columns[index] = min(columns[index], axis.right - len(columns) + index)
-    return [Placed(shown, column, shown.mark.t - zero) for shown, column in zip(marks, columns, strict=True)]
+        columns[index] = min(columns[index], end - len(columns) + index)
+    return [Placed(*each) for each in zip(marks, columns, times, sides, strict=True)]
 
 
 def draw(canvas: Canvas, y: int, placed: Sequence[Placed], axis: Axis) -> None:
-    """Words first, then the marks, which nothing may cover."""
+    """Words first, then the marks, which nothing may cover. Marks beyond an end have words only where no other has."""
+    for each in placed:
+        _band(canvas, y, each, axis)
+    inside = [each for each in placed if not each.side]
+    _all_words(canvas, y, inside or placed, axis, placed)
+    for each in placed:
+        if each.shown.tied is not None and not each.side:
+            canvas.put(each.column - 1, y, TIE, each.shown.role)
+    for each in placed:
+        canvas.put(each.column, y, each.shown.glyph, each.shown.role)
+    if placed and placed[0].side < 0:
+        canvas.put(axis.left, y, BEFORE, placed[0].shown.role)
+    if placed and placed[-1].side > 0:
+        canvas.put(axis.right - 1, y, BEYOND, placed[-1].shown.role)
+
+
+def _band(canvas: Canvas, y: int, each: Placed, axis: Axis) -> None:
+    """Where the order of a mark and the one in front of it is not known."""
+    if each.shown.tied is not None and not each.side:
+        first = axis.column(each.at - (each.shown.mark.t - each.shown.tied))
+        canvas.fill(first, each.column, y, TIE, each.shown.role)
+
+
+def _all_words(canvas: Canvas, y: int, placed: Sequence[Placed], axis: Axis, rest: Sequence[Placed]) -> None:
     waiting: list[Words] = []
-    first = free = axis.zero
+    first = free = max(axis.zero, axis.left)
+    end = min((each.column for each in rest if each.side > 0 and each not in placed), default=axis.right)
     for index, each in enumerate(placed):
         first = first if waiting else each.column
         waiting += _words(each)
         if index + 1 == len(placed):
-            _last_words(canvas, y, waiting, (first, each.column), free, axis)
+            _last_words(canvas, y, waiting, (first, each.column), free, end)
         elif (room := placed[index + 1].column - each.column - 3) >= min(_ENOUGH, _length(waiting)):
             _write(canvas, each.column + 1, y, waiting, room, closing=True)
             waiting, free = [], placed[index + 1].column - 1
-    for each in placed:
-        canvas.put(each.column, y, each.shown.glyph, each.shown.role)
 
 
 def _words(each: Placed) -> list[Words]:
-    mark, seen, trigger, _ = each.shown
+    mark, seen, trigger = each.shown.mark, each.shown.seen, each.shown.trigger
     if not mark.evidence:
         return []
     says = "" if seen or mark.moment is not Moment.DONE else "says "
@@ -128,9 +159,9 @@ def _words(each: Placed) -> list[Words]:
     return [Words(rank, each.shown.role, says + short(mark.evidence), at, says + brief(mark.evidence))]
 
 
-def _last_words(canvas: Canvas, y: int, words: list[Words], cluster: tuple[int, int], free: int, axis: Axis) -> None:
+def _last_words(canvas: Canvas, y: int, words: list[Words], cluster: tuple[int, int], free: int, end: int) -> None:
     """Right of the last mark; left of the marks they belong to when there they fit and right of them they do not."""
-    needed, room = _length(words), axis.right - cluster[1] - 2
+    needed, room = _length(words), end - cluster[1] - 2
     if needed > room and cluster[0] - free - 4 >= needed:
         _write(canvas, cluster[0] - needed - 2, y, words, needed, closing=True)
     elif room >= 3:

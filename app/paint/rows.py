@@ -9,14 +9,18 @@ from msgspec.structs import replace
 
 from app.paint.axis import Axis
 from app.paint.canvas import Canvas, Role
-from app.paint.marks import SEPARATOR, Shown, draw, place, short
+from app.paint.density import paint_density
+from app.paint.marks import SEPARATOR, Placed, Shown, draw, place, short
 from app.paint.text import first_that_fits, fit, plain, width
 from app.paint.units import figure, residue_text, size
 from probes.events import Layer
+from probes.moments import ties
 from probes.state import LaneState, LayerState, Mark, Moment, RunState
 from probes.verdict import Zombie, interrupt, seen, zombie
 
 BAR, WIRE, ZOMBIE, FAULT = "━", "┅", "▒", "×"
+_SHORTEST = 6
+"""Nothing is said in fewer cells than this."""
 
 
 class _Row(NamedTuple):
@@ -28,6 +32,7 @@ class _Row(NamedTuple):
     axis: Axis
     now: int
     settle_ns: int
+    tap_ns: int
     zero: int | None
     """The lane's own zero, or else the scope's; None while nothing was triggered."""
 
@@ -35,6 +40,18 @@ class _Row(NamedTuple):
         if self.zero is None:
             return self.axis.column(min(t - self.now, -1))
         return self.axis.column(t - self.zero)
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """The columns from ``first`` to ``last`` (ns), the second one behind them; none where all of it is beyond one
+        end."""
+        if self.zero is not None and self.axis.side(first - self.zero) * self.axis.side(last - self.zero) > 0:
+            return self.axis.left, self.axis.left
+        return self.column(first), self.column(last) + 1
+
+    @property
+    def start(self) -> int:
+        """The first column in which an answer can be."""
+        return max(self.axis.zero, self.axis.left - 1)
 
     @property
     def settled(self) -> bool:
@@ -45,31 +62,38 @@ class _Row(NamedTuple):
         return lane.teardown is not None or self.now - lane.zero.t >= self.settle_ns
 
 
-def paint_row(
-    canvas: Canvas,
-    y: int,
-    lane: LaneState,
-    layers: Sequence[Layer],
-    axis: Axis,
-    now: int,
-    run: RunState,
-    flash_ns: int = 0,
-) -> None:
-    """The row that ``layers`` share, the last of them giving it its bar. ``flash_ns``: for how long a mark is new."""
-    row = _Row(canvas, y, lane, axis, now, round(run.settle * 1e9), zero_of(lane, run))
+class Frame(NamedTuple):
+    """What all rows of a frame have in common. ``flash_ns``: for how long a mark is new; ``tap_ns``: how far apart two
+    marks must be for their order to be known."""
+
+    axis: Axis
+    now: int
+    run: RunState
+    flash_ns: int = 0
+    tap_ns: int = 0
+
+
+def paint_row(canvas: Canvas, y: int, lane: LaneState, layers: Sequence[Layer], frame: Frame) -> list[Placed]:
+    """The row that ``layers`` share, the last of them giving it its bar. Returns where its marks are."""
+    axis, now, run = frame.axis, frame.now, frame.run
+    row = _Row(canvas, y, lane, axis, now, round(run.settle * 1e9), frame.tap_ns, zero_of(lane, run))
     main = lane.layer(layers[-1] if layers[-1] != "resource" or len(layers) == 1 else layers[0])
     dead = zombie(lane, now) if "server" in layers else Zombie()
     _bar(row, main, dead)
+    if main.layer == "wire":
+        paint_density(canvas, y, lane, row.span)
     if row.zero is None:
         _while_armed(row, main)
-        return
-    marks = sorted(_marks(lane, layers), key=lambda shown: shown.mark.t)
-    if flash_ns:
-        marks = [shown._replace(fresh=now - shown.mark.t < flash_ns) for shown in marks]
+        return []
+    marks = sorted(_marks(row, layers), key=lambda shown: shown.mark.t)
+    if frame.flash_ns:
+        marks = [shown._replace(fresh=now - shown.mark.t < frame.flash_ns) for shown in marks]
     if main.layer == "wire":
         _faults(row)
-    draw(canvas, y, place(marks, axis, row.zero), axis)
+    placed = place(marks, axis, row.zero)
+    draw(canvas, y, placed, axis)
     _aftermath(row, main, dead, bool(lane.layer(main.layer).marks))
+    return placed
 
 
 def zero_of(lane: LaneState, run: RunState) -> int | None:
@@ -77,12 +101,18 @@ def zero_of(lane: LaneState, run: RunState) -> int | None:
     return None if zero is None else zero.t
 
 
-def _marks(lane: LaneState, layers: Sequence[Layer]) -> list[Shown]:
-    marks = [Shown(mark, seen(lane, layer, mark)) for layer in layers for mark in lane.layer(layer).marks]
+def _marks(row: _Row, layers: Sequence[Layer]) -> list[Shown]:
+    lane, tied = row.lane, ties(row.lane, row.tap_ns)
+    marks = [
+        Shown(mark, layer, seen(lane, layer, mark), tied=other.t if (other := tied.get((layer, mark))) else None)
+        for layer in layers
+        for mark in lane.layer(layer).marks
+    ]
     if "caller" in layers and len(layers) > 1:
         # Two layers in one row: the client's words are worth more than the caller's.
-        own = lane.layer("caller").marks
-        marks = [Shown(replace(each.mark, evidence=""), each.seen) if each.mark in own else each for each in marks]
+        marks = [
+            each._replace(mark=replace(each.mark, evidence="")) if each.layer == "caller" else each for each in marks
+        ]
     if lane.zero is not None and lane.zero.own and "caller" in layers:
         marks.insert(0, Shown(Mark(Moment.DONE, lane.zero.t, 0, lane.zero.cause), trigger=True))
     return marks
@@ -94,15 +124,18 @@ def _marks(lane: LaneState, layers: Sequence[Layer]) -> list[Shown]:
 def _bar(row: _Row, main: LayerState, dead: Zombie) -> None:
     if main.started is None:
         return
-    start, told = row.column(main.started), _told(row, main, dead)
+    told = _told(row, main, dead)
+    start, end = row.span(main.started, told)
+    zero = row.axis.zero
     char = WIRE if main.layer == "wire" else BAR
-    end = row.column(told) + (told >= row.now)
+    if row.axis.left < end < row.axis.right and told < row.now:
+        end -= 1
     row.canvas.fill(start, end, row.y, char, Role.RUNNING)
     if main.first(Moment.DONE) is not None and (over := _over(row, main)) > told:
         # It knows and is not through yet: a handler in its finally, a task that ends.
-        row.canvas.fill(end, row.column(over) + 1, row.y, char, Role.DONE)
-    if row.zero is not None and start <= row.axis.zero < row.column(told):
-        row.canvas.put(row.axis.zero, row.y, "┿" if main.layer != "wire" else "┼", Role.ZERO)
+        row.canvas.fill(*row.span(told, over), row.y, char, Role.DONE)
+    if row.zero is not None and row.axis.left <= zero < row.axis.right and start <= zero < row.column(told):
+        row.canvas.put(zero, row.y, "┿" if main.layer != "wire" else "┼", Role.ZERO)
 
 
 def _over(row: _Row, main: LayerState) -> int:
@@ -131,12 +164,12 @@ def _told(row: _Row, main: LayerState, dead: Zombie) -> int:
 def _faults(row: _Row) -> None:
     """Where a fault stands the row is crossed out, and its kind is named if there is room behind the trigger."""
     for fault in row.lane.faults:
-        start, end = row.column(fault.since), row.column(row.now if fault.until is None else fault.until)
-        for x in range(start, end + 1, 2):
+        start, end = row.span(fault.since, row.now if fault.until is None else fault.until)
+        for x in range(start, end, 2):
             row.canvas.put(x, row.y, FAULT, Role.ALERT)
-        x = max(start, row.axis.zero) + 2
+        x = max(start, row.start) + 2
         words = f" {short(f'{fault.kind} {fault.direction}').strip()} "
-        if row.zero is not None and x + width(words) + 1 < end:
+        if row.zero is not None and x + width(words) + 2 < end:
             row.canvas.put(x, row.y, words, Role.ALERT)
 
 
@@ -157,14 +190,15 @@ def _aftermath(row: _Row, main: LayerState, dead: Zombie, marked: bool) -> None:
     elif main.layer == "resource" and not marked and row.lane.teardown is not None:
         _held(row)
     elif not marked and main.outcome and main.ended is not None:
-        x = max(row.column(main.ended), row.axis.zero) + 2
+        x = max(row.column(main.ended), row.start) + 2
         row.canvas.put(x, row.y, fit(main.outcome, row.axis.right - x), Role.DIM)
 
 
 def _zombie(row: _Row, dead: Zombie) -> None:
     assert dead.since is not None
-    start = row.column(dead.since)
-    end = row.column(row.now if dead.until is None else dead.until) + 1
+    start, end = row.span(dead.since, row.now if dead.until is None else dead.until)
+    if start == end:
+        return
     row.canvas.fill(start, end, row.y, ZOMBIE, Role.ZOMBIE)
     age = f"zombie {figure(dead.ns)}"
     texts = (f"{age}, {size(dead.size)} sent to nobody", f"{age}, {size(dead.size)}", age, "zombie")
@@ -183,13 +217,17 @@ def _nothing_seen(row: _Row, main: LayerState) -> None:
     if main.outcome == "completed":
         row.canvas.put(row.column(main.ended or row.now) + 2, row.y, "response complete", Role.DIM)
         return
-    start, until = row.axis.zero + 1, row.lane.teardown or row.now
-    end = row.column(until)
+    assert row.zero is not None
+    start, end = row.span(row.zero, row.lane.teardown or row.now)
+    start, end = max(start, row.start + 1), end - 1
     row.canvas.fill(start, end, row.y, WIRE, Role.DIM)
+    paint_density(row.canvas, row.y, row.lane, row.span)
     _faults(row)
     late = f", {size(row.lane.late_bytes)} still passed" if row.lane.late_bytes else ""
     text = first_that_fits(end - start - 4, f"nothing seen{late}", "nothing seen")
-    row.canvas.put(start + max(1, (end - start - width(text) - 2) // 2), row.y, f" {text} ", Role.STRONG)
+    if end - start > _SHORTEST:
+        # At the left: what still passed stands right of it.
+        row.canvas.put(start + min(3, max(1, end - start - width(text) - 2)), row.y, f" {text} ", Role.STRONG)
 
 
 def _held(row: _Row) -> None:
@@ -198,14 +236,14 @@ def _held(row: _Row) -> None:
     x = row.column(row.lane.teardown or row.now) + 1
     room = row.axis.right - x - 1
     if width(text) > room:
-        x = max(row.axis.zero + 2, row.axis.right - width(text) - 2)
+        x = max(row.start + 2, row.axis.right - width(text) - 2)
         room = row.axis.right - x - 1
     row.canvas.put(x, row.y, f" {fit(text, room)} ", Role.ALERT)
 
 
 def _while_armed(row: _Row, main: LayerState) -> None:
     """No trigger yet: what is going on stands where the answer will be."""
-    x = row.axis.zero + 3
+    x = row.start + 3
     text = _going_on(row.lane, main)
     x = row.canvas.put(x, row.y, fit(text, row.axis.right - x), Role.DIM) + 2
     if main.layer == "wire":

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.paint import links, starting
-from app.paint.axis import Axis
+from app.paint import cursors, links, readout, starting, threads
+from app.paint.axis import Axis, LinearAxis, LogAxis
 from app.paint.canvas import Canvas, Role
+from app.paint.lens import CELLS
 from app.paint.marks import TRIGGER
-from app.paint.rows import paint_row, zero_of
+from app.paint.rows import Frame, paint_row, zero_of
+from app.paint.scene import Scene, Slot
 from app.paint.text import fit, plain, width
 from app.paint.units import figure
 from app.paint.view import View
@@ -81,10 +83,36 @@ def height(view: View) -> int:
     return 1 + len(view.run.lanes) * (len(_folds(view.run)[0]) + 2)
 
 
-def axis_of(run: RunState, now: int, left: int, columns: int) -> Axis:
-    """The linear stretch stands for the longest time from the run's start to a trigger (or to now)."""
-    zeros = [zero if (zero := zero_of(lane, run)) is not None else now for lane in run.lanes]
-    return Axis.over(left, columns, max(zeros, default=now) - (run.started or now))
+def axis_of(view: View, left: int, columns: int) -> Axis:
+    """The axis that the lens asks for. Of a logarithmic one the linear stretch stands for the longest time from the
+    run's start to a trigger (or to now); a linear one goes along with now while the run is open."""
+    run, lens = view.run, view.lens
+    found = [zero for lane in run.lanes if (zero := zero_of(lane, run)) is not None]
+    if not lens.linear:
+        zeros = found if len(found) == len(run.lanes) else [*found, view.now]
+        return LogAxis.over(
+            left, columns, max(zeros, default=view.now) - (run.started or view.now), lens.first, lens.decades
+        )
+    start, span = lens.start, lens.per_div * (columns - left) // CELLS
+    if lens.follow and run.open:
+        start = -span * 3 // 4 if not found else max(start, view.now - min(found) - span * 9 // 10)
+    return LinearAxis(left, columns, lens.per_div, start // lens.cell * lens.cell)
+
+
+def axis_in(view: View, columns: int) -> Axis:
+    """The axis of a timeline that is ``columns`` wide."""
+    return axis_of(view, 2 + label_width(columns, view.run) + 9, columns - 1)
+
+
+def extent(view: View) -> int:
+    """The last time, ns after its trigger, at which there is something to see on any lane; 0 where there is nothing."""
+    run, ends = view.run, [0]
+    for lane in run.lanes:
+        zero = zero_of(lane, run)
+        if zero is not None:
+            ends += [mark.t - zero for row in lane.layers for mark in row.marks]
+            ends += [min(row.ended or view.now, view.now) - zero for row in lane.layers if row.started]
+    return max(ends)
 
 
 def label_width(columns: int, run: RunState) -> int:
@@ -95,20 +123,32 @@ def label_width(columns: int, run: RunState) -> int:
 
 def paint_timeline(view: View, columns: int, rows: int) -> Canvas:
     """The lanes; before the first run what the lab is doing, and what to press."""
+    return scene(view, columns, rows).canvas
+
+
+def scene(view: View, columns: int, rows: int) -> Scene:
+    """The same, with what is where in it."""
     if view.run.started is None:
-        return starting.paint_starting(view, columns, rows)
+        return Scene(starting.paint_starting(view, columns, rows))
     canvas = Canvas(columns, rows)
     names = label_width(columns, view.run)
-    axis = axis_of(view.run, view.now, 2 + names + 9, columns - 1)
+    axis = axis_in(view, columns)
     _paint_header(canvas, view, axis)
-    layout = plan(len(view.run.lanes), rows - 1, view.selected, _folds(view.run))
+    folds = _folds(view.run)
+    said = readout.lines(view, columns - 2)
+    said = said[: max(0, rows - 1 - len(folds[-1]) * min(1, len(view.run.lanes)))]
+    layout = plan(len(view.run.lanes), rows - 1 - len(said), view.selected, folds)
     _paint_grid(canvas, 1, axis)
     canvas.repeat(1)
-    y = 1
+    made, y = Scene(canvas, axis), 1
+    frame = Frame(axis, view.now, view.run, view.new_marks_ns, view.session.tap_p95_ns or 0)
     for index in range(layout.first, layout.first + layout.count):
-        _paint_lane(canvas, y, view, index, axis, layout, names)
+        _paint_lane(made, y, view, index, frame, layout, names)
         y += layout.height
-    return canvas
+    threads.paint_thread(made, view)
+    cursors.paint_cursors(made, view)
+    readout.paint_readout(canvas, said, view, columns)
+    return made
 
 
 def title(view: View, _rows: int) -> tuple[str, str]:
@@ -124,10 +164,17 @@ def title(view: View, _rows: int) -> tuple[str, str]:
     return "timeline", ""
 
 
+def timebase(view: View) -> str:
+    """As an oscilloscope says it."""
+    lens = view.lens
+    return f"{figure(lens.per_div)}/div" if lens.linear else "log axis"
+
+
 def _paint_header(canvas: Canvas, view: View, axis: Axis) -> None:
     zero = view.run.zero
     for column, label in axis.ticks():
         canvas.put(min(column, axis.right - len(label)), 0, label, Role.DIM)
+    left = canvas.put(1, 0, timebase(view), Role.STRONG if view.lens.linear else Role.DIM) + 1
     if zero is not None:
         text = f"{plain(zero.cause)} {TRIGGER}"
     elif any(lane.zero for lane in view.run.lanes):
@@ -136,26 +183,31 @@ def _paint_header(canvas: Canvas, view: View, axis: Axis) -> None:
         text = f"armed {figure(view.now - (view.run.started or view.now))}"
     else:
         text = "no trigger"
-    canvas.right(axis.zero + 1, 0, fit(text, axis.zero), Role.ZERO)
+    if axis.left <= axis.zero < axis.right:
+        canvas.right(axis.zero + 1, 0, fit(text, axis.zero + 1 - left), Role.ZERO)
+    elif axis.zero < axis.left:
+        canvas.put(left, 0, fit(f"‹ {text}", axis.left - left - 1), Role.ZERO)
 
 
 def _paint_grid(canvas: Canvas, y: int, axis: Axis) -> None:
     for column, _ in axis.ticks():
         canvas.put(column, y, "┊", Role.FAINT)
-    canvas.put(axis.zero, y, "│", Role.ZERO)
+    if axis.left <= axis.zero < axis.right:
+        canvas.put(axis.zero, y, "│", Role.ZERO)
 
 
-def _paint_lane(canvas: Canvas, y: int, view: View, index: int, axis: Axis, layout: Plan, names: int) -> None:
-    lane = view.run.lanes[index]
+def _paint_lane(made: Scene, y: int, view: View, index: int, frame: Frame, layout: Plan, names: int) -> None:
+    canvas, lane = made.canvas, view.run.lanes[index]
     chosen = index == view.selected
     for line, (name, layers) in enumerate(layout.rows.items()):
         if chosen:
             canvas.put(0, y + line, "▌", Role.SELECTED)
         canvas.put(2 + names, y + line, name, Role.TEXT if chosen else Role.DIM)
+        made.slots.append(Slot(y + line, index, layers))
         if layers:
-            paint_row(canvas, y + line, lane, layers, axis, view.now, view.run, view.new_marks_ns)
+            made.take(y + line, index, paint_row(canvas, y + line, lane, layers, frame))
         else:
-            links.paint_links(canvas, y + line, lane, axis)
+            links.paint_links(canvas, y + line, lane, frame.axis)
     label = fit(f"{index + 1} {plain(lane.name)}", names - 1)
     canvas.put(1, y, label, Role.STRONG)
     _paint_plan(canvas, y + 1, lane, view, names, len(layout.rows) - 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.paint.canvas import Canvas
+from app.paint.lens import WIDEST, Lens
 from app.paint.units import figure
 from app.settings import RunSettings
 from probes.state import LaneState, RunState, SessionState
@@ -75,6 +76,8 @@ class View:
     history: tuple[RunState, ...] = ()
     playback: Playback | None = None
     hints: tuple[Hint, ...] = ()
+    lens: Lens = WIDEST
+    """How the timeline is looked at."""
     flash_ns: int = 400_000_000
     """How long a transition of the machine counts as new."""
 

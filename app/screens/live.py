@@ -157,7 +157,7 @@ class LiveScreen(PlanningScreen):
         player.seek(min(zeros, default=player.run_start(self.live.log.latest)))
         source = ReplaySource(player, self.handle.recording)
         screen = ReplayScreen(source, clock=self._clock, ticker=self._ticker)
-        screen.selected = self.selected
+        screen.selected, screen.lens = self.selected, self.lens
         self.app.push_screen(screen, lambda _: self.changed())
 
     @property

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from app.actions import bindings
+from app.paint import lens as lenses
 from app.screens.scope import ScopeScreen
 from app.source import LiveSource, ReplaySource
-from probes.part import SLOW, Gap, Part, loop_part, slow_part, trigger
+from probes.moments import spots
+from probes.part import SLOW, Part, loop_part, slow_part, trigger
 from probes.replay import Player
 from probes.state import RunState
 
@@ -67,6 +69,8 @@ class ReplayScreen(ScopeScreen):
 
     def action_moment(self, direction: int) -> None:
         self.player.step(direction)
+        run = self.source.run
+        self.put_cursor(lenses.at_time(self.lens, run, spots(run), self.player.position))
         self.changed()
 
     def action_speed(self, direction: int) -> None:
@@ -121,10 +125,6 @@ class ReplayScreen(ScopeScreen):
     def _play(self, part: Part) -> None:
         self._then = self._clock()
         self.player.play(part)
-
-    def section(self) -> Gap | None:
-        """From one cursor to the other, where there are two."""
-        return None
 
     def action_leave(self) -> None:
         if self.staged and not self.replay.live:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.timer import Timer
 
 from app.actions import Action, actions, hint
@@ -22,9 +21,11 @@ from app.paint.status import paint_status
 from app.paint.view import View
 from app.screens.coverage import CoverageScreen
 from app.screens.log import LogScreen
+from app.screens.looking import LookingScreen
 from app.screens.pages import EvidenceScreen, HelpScreen, shown_by
 from app.source import Source, view_of
 from app.widgets.panel import KeyLine, Panel
+from app.widgets.trace import Trace
 
 FRAME_S = 1 / 30
 _WIDE, _HIGH = 100, 36
@@ -35,7 +36,7 @@ _LEAST = 12
 """Rows that must be left below the machine for the evidence to have them."""
 
 
-class ScopeScreen(Screen[None]):
+class ScopeScreen(LookingScreen):
     """Draws what its source gives, at most 30 times a second and only when something changed."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-medium"), (118, "-wide"), (160, "-huge")]  # noqa: RUF012
@@ -45,7 +46,6 @@ class ScopeScreen(Screen[None]):
         super().__init__()
         self.source = source
         self.library = Library()
-        self.selected = 0
         self.ear = Ear()
         self.frames = FrameCount(round(FRAME_S * 1e9), time.monotonic_ns)
         self._ticker = ticker
@@ -64,7 +64,7 @@ class ScopeScreen(Screen[None]):
                 yield Panel(guests.paint_addresses, guests.title, id="guests")
                 yield Panel(machine.paint_machine, machine.title, id="machine")
             with Vertical(id="main"):
-                yield Panel(timeline.paint_timeline, timeline.title, id="timeline")
+                yield Trace(id="timeline")
                 yield Panel(stage.paint_stage, stage.title, id="stage")
                 yield Panel(scoreboard.paint_scoreboard, scoreboard.title, id="scoreboard")
                 yield Panel(evidence.paint_evidence, evidence.title, id="evidence")
@@ -122,11 +122,14 @@ class ScopeScreen(Screen[None]):
                 panel.show(view, chrome if panel.parent is not self else "bare")
 
     def view(self) -> View:
-        view = view_of(self.source, self.selected)
+        view = self.looked_at()
         shown = shown_by(self)
         hints = (hint(action, self.label(action.name), shown) for action in actions(view.mode) if self._offered(action))
         alarms = self.ear.listen(view.session.log) if view.mode == "live" else 0
         return replace(view, hints=tuple(hints), alarms=alarms, late=self.frames.skipped)
+
+    def looked_at(self) -> View:
+        return replace(view_of(self.source, self.selected), lens=self.lens)
 
     def _offered(self, action: Action) -> bool:
         return bool(action.weight and self.check_action(action.name.partition("(")[0], ()))
@@ -194,7 +197,7 @@ class ScopeScreen(Screen[None]):
 
     def look_as(self, other: ScopeScreen) -> None:
         """Show what another screen shows of its own session."""
-        self.selected, self.staged = other.selected, other.staged
+        self.selected, self.staged, self.lens = other.selected, other.staged, other.lens
 
     def action_evidence(self) -> None:
         self.app.push_screen(EvidenceScreen(self.view()))

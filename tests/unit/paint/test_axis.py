@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.paint.axis import Axis
+from app.paint.axis import LogAxis
 
-AXIS = Axis(left=10, zero=20, right=83, before=300_000_000)
+AXIS = LogAxis(left=10, zero=20, right=83, before=300_000_000)
 """A decade is ten columns."""
 
 
@@ -37,7 +37,7 @@ def test_a_known_time_has_a_known_column(ns: int, column: int) -> None:
 
 @given(st.integers(-(10**12), 10**12), st.integers(0, 10**12), st.integers(30, 200))
 def test_later_is_never_left_of_earlier(ns: int, more: int, right: int) -> None:
-    axis = Axis.over(20, right, 300_000_000)
+    axis = LogAxis.over(20, right, 300_000_000)
     assert axis.left <= axis.column(ns) <= axis.column(ns + more) < axis.right
 
 
@@ -48,7 +48,7 @@ def test_before_and_after_the_trigger_are_apart(ns: int) -> None:
 
 @given(st.integers(24, 220))
 def test_labels_do_not_touch(right: int) -> None:
-    axis = Axis.over(0, right, 1)
+    axis = LogAxis.over(0, right, 1)
     ends = 0
     for column, label in axis.ticks():
         if label:
