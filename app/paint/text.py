@@ -53,6 +53,8 @@ def fit(text: str, cells: int) -> str:
 def wrap(text: str, cells: int) -> list[str]:
     """``text`` in lines of at most ``cells`` cells, broken between words where there are any."""
     lines: list[str] = []
+    # A panel of no width asks for less than one: then a letter is a line, and there is an end to it.
+    cells = max(1, cells)
     while text:
         line = _first_line(text, cells)
         text = text[len(line) :].lstrip()
