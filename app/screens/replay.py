@@ -88,8 +88,9 @@ class ReplayScreen(ScopeScreen):
 
     @property
     def shown_run(self) -> RunState:
-        """The run at the position, as it was at its end."""
-        return self.player.log.outline(self.player.run) if self.player.run else RunState()
+        """The run at the position, or else the first one, as it was at its end."""
+        number = self.player.run or next(iter(self.player.runs), 0)
+        return self.player.log.outline(number) if number else RunState()
 
     @property
     def _slow(self) -> Part | None:
