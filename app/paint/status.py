@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.paint.canvas import Canvas, Role
-from app.paint.text import fit, plain, width
+from app.paint.text import first_that_fits, fit, plain, width
 from app.paint.units import figure, size
 from app.paint.view import Hint, Playback, View
 from probes.state import SessionState
@@ -136,6 +136,29 @@ def _waiting(session: SessionState) -> str:
     deaths = [text for _, who, text in session.log if who == "lab" and text.startswith("died")]
     how = f"lab {plain(deaths[-1])}, restarting" if deaths else "starting"
     return f"{how} {', '.join(parts)}" if parts and not deaths else how
+
+
+SMALLEST = (60, 18)
+"""Columns and rows below which nothing is shown but that."""
+
+
+def is_small(columns: int, rows: int) -> bool:
+    return columns < SMALLEST[0] or rows < SMALLEST[1]
+
+
+def paint_small(_view: View, columns: int, rows: int) -> Canvas:
+    """One line, in the middle."""
+    canvas = Canvas(columns, rows)
+    needed = f"{SMALLEST[0]}x{SMALLEST[1]}"
+    text = first_that_fits(
+        columns,
+        f"this terminal is {columns}x{rows}: {needed} is needed, make it larger",
+        f"{columns}x{rows}: {needed} is needed",
+        f"needs {needed}",
+        "too small",
+    )
+    canvas.put((columns - width(text)) // 2, rows // 2, text, Role.ALERT)
+    return canvas
 
 
 # --- keys ---------------------------------------------------------------------------------------------

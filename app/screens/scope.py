@@ -17,7 +17,7 @@ from app.library import Library
 from app.logpane import Ear
 from app.paint import evidence, guests, machine, scoreboard, stage, timeline, timeouts
 from app.paint.frame import Chrome
-from app.paint.status import paint_status
+from app.paint.status import is_small, paint_small, paint_status
 from app.paint.view import View
 from app.screens.coverage import CoverageScreen
 from app.screens.log import LogScreen
@@ -57,6 +57,7 @@ class ScopeScreen(LookingScreen):
         """Whether the machine has the whole screen."""
 
     def compose(self) -> ComposeResult:
+        yield Panel(paint_small, id="small")
         yield Panel(paint_status, id="status")
         with Horizontal():
             with Vertical(id="side"):
@@ -137,6 +138,7 @@ class ScopeScreen(LookingScreen):
     def _arrange(self, view: View) -> Chrome:
         """What has a place, by the size of the screen."""
         columns, rows = self.size
+        self.set_class(is_small(columns, rows), "-small")
         side = columns >= _WIDE if self._side is None else self._side
         self.query_one("#side").display = side
         chrome: Chrome = "box" if rows >= _HIGH and columns >= _WIDE else "rule" if rows >= 30 else "bare"

@@ -103,3 +103,23 @@ async def test_keys_of_ones_own_do_what_they_are_for_and_the_old_ones_do_not() -
         lanes = [command.lane for command in app.handle.sent]  # type: ignore[union-attr]
         assert lanes == ["", "http/1.1", ""]
         assert "k cancel all" in app.screen.query_one(KeyLine).render_line(0).text
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [((59, 24), "this terminal is 59x24: 60x18 is needed"), ((80, 17), "80x17"), ((20, 5), "60x18"), ((5, 2), "")],
+)
+async def test_a_terminal_that_is_too_small_says_so_and_recovers(
+    console: Open, size: tuple[int, int], words: str
+) -> None:
+    async with console() as it:
+        await it.say(kit.settled(), kit.Told().zero)
+        await it.pilot.resize_terminal(*size)
+        await it.frame()
+        assert words in it.text("small")
+        assert not it.app.screen.query_one("#status").display
+        await it.pilot.resize_terminal(60, 18)
+        await it.frame()
+        assert "LIVE" in it.text("status")
+        assert not it.app.screen.query_one("#small").display
+        assert "zombie" in it.text("timeline")

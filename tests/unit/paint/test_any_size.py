@@ -26,6 +26,7 @@ PAINTERS: dict[str, tuple[Painter, Title | None]] = {
     "evidence": (evidence.paint_evidence, evidence.title),
     "status": (status.paint_status, None),
     "footer": (status.paint_footer, None),
+    "small": (status.paint_small, None),
 }
 
 
