@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from app.headless import Ran
     from app.scenario import Loaded
 
 T = TypeVar("T")
@@ -119,6 +121,7 @@ def run(
 ) -> int:
     """Run SCENARIO (a name or a .toml file) without a screen; print one result a run."""
     chosen = _chosen(scenario, everything, search)
+    from app.extras import lacking
     from app.headless import NotReady, printer, run_headless
     from app.referee import Referee
 
@@ -129,7 +132,8 @@ def run(
         plans,
         runs=runs,
         show=(lambda _result: None) if asserted and everything else printer(form),
-        ran=referee.take if asserted else lambda _number, _ran: None,
+        ran=referee.take if asserted else partial(_say_skipped, chosen),
+        lacks=lacking if everything else lambda _settings: "",
         record=record,
         overwrite=overwrite,
     )
@@ -144,6 +148,11 @@ def run(
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise Failure(f"{problems[0]}{more}", FAILED)
     return int(asserted and not referee.content)
+
+
+def _say_skipped(chosen: list[Loaded], number: int, ran: Ran) -> None:
+    if ran.skipped:
+        _say(f"{chosen[number].name} is skipped: {ran.skipped}")
 
 
 def _chosen(name: str | None, everything: bool, search: str | None) -> list[Loaded]:

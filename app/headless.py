@@ -95,11 +95,13 @@ def _call_ended(event: Event) -> bool:
 
 
 class Ran(NamedTuple):
-    """What came of one plan: its runs as they ended, why some were aborted, and the lab's versions."""
+    """What came of one plan: its runs as they ended, why some were aborted, the lab's versions, and why none was fired
+    where something is not installed."""
 
     runs: tuple[RunState, ...]
     aborted: tuple[str, ...]
     versions: Mapping[str, str]
+    skipped: str = ""
 
 
 class Headless:
@@ -109,20 +111,36 @@ class Headless:
         self._lab, self._watch, self._settings = lab, watch, settings
         self.aborted: list[str] = []
         """Why runs were aborted, one text each."""
+        self.ended: list[RunState] = []
+        """The runs that started, as they ended."""
+        self.fired = False
 
-    async def run(self, runs: int, first: int = 1) -> list[RunState]:
-        """Runs ``first`` and so on; those of them that started, as they ended. Raises NotReady."""
-        ended = []
+    async def carry_out(self, runs: int, first: int, *, alone: bool, needs_lab: bool) -> None:
+        """All runs. Raises NotReady when nothing comes after them (``alone``), or when none could be fired where there
+        must be a lab; otherwise it is noted, and there is a new lab for what comes next."""
+        try:
+            await self.run(runs, first)
+        except NotReady as error:
+            if alone or (needs_lab and not self.fired):
+                raise
+            self.aborted.append(str(error))
+            await self._lab.renew()
+
+    async def run(self, runs: int, first: int = 1) -> None:
+        """Runs ``first`` and so on, up to one in which the lab hangs. Raises NotReady."""
         for number in range(first, first + runs):
-            await self.one(number)
-            if self._watch.last is not None:
-                ended.append(self._watch.last)
-        return ended
+            if not await self.one(number):
+                return
 
-    async def one(self, number: int) -> None:
-        """Run ``number`` of the session, counted from 1, when the lab is ready. Raises NotReady."""
+    async def one(self, number: int) -> bool:
+        """Run ``number`` of the session, counted from 1, when the lab is ready; whether it came to an end. Raises
+        NotReady."""
         await self._ready(first=number == 1)
-        await self._fire(number)
+        self.fired = True
+        came = await self._fire(number)
+        if self._watch.last is not None:
+            self.ended.append(self._watch.last)
+        return came
 
     async def _ready(self, *, first: bool) -> None:
         watch, status = self._watch, 2 if first else 1
@@ -140,7 +158,7 @@ class Headless:
         failed.sort(key=lambda part: part.part == LAB)
         return self._lab.given_up or (f"{failed[0].part}: {failed[0].detail}" if failed else "")
 
-    async def _fire(self, number: int) -> None:
+    async def _fire(self, number: int) -> bool:
         start = self._settings.to_start(number)
         self._watch.expect(self._settings)
         self._lab.send(start)
@@ -151,10 +169,21 @@ class Headless:
                 await self._press()
             await self._watch.until(lambda: self._watch.ended is not None, limit)
         except TimeoutError:
-            raise NotReady(f"run {number} did not end within {limit:g} s: the lab hangs", 1) from None
+            self.aborted.append(f"run {number} did not end within {limit:g} s: the lab hung, and was killed")
+            await self._put_down()
+            return False
         assert self._watch.ended is not None
         if self._watch.ended.outcome != "settled":
             self.aborted.append(f"run {number}: {self._watch.ended.detail}")
+        return True
+
+    async def _put_down(self) -> None:
+        """End a lab that hangs. It is started again, and the run is over when its death is seen."""
+        await self._lab.renew()
+        try:
+            await self._watch.until(lambda: self._watch.ended is not None, READY_TIMEOUT)
+        except TimeoutError:
+            raise NotReady("the lab hangs and does not die", 1) from None
 
     async def _press(self) -> None:
         await asyncio.sleep(self._settings.hold)
@@ -189,11 +218,13 @@ async def run_headless(
     runs: int,
     show: Callable[[dict[str, Any]], None],
     ran: Callable[[int, Ran], None] = lambda _number, _ran: None,
+    lacks: Callable[[RunSettings], str] = lambda _settings: "",
     record: Path | None = None,
     overwrite: bool = False,
 ) -> list[str]:
     """Each of ``plans``, ``runs`` times, one after the other on one lab. ``show`` gets the result of every run, ``ran``
-    what came of a plan, with its number from 0.
+    what came of a plan, with its number from 0. ``lacks``: what a plan needs and is not installed; it
+    is left out then. A lab that hangs or dies again and again ends its plan, and the next plan has a new one.
 
     Returns what went wrong, one text each: runs that were aborted, a recording that ended early. Raises NotReady,
     RecordingError, OSError; whatever happens, the lab is gone afterwards.
@@ -205,11 +236,17 @@ async def run_headless(
         if record is not None:
             lab.start_recording(record, overwrite=overwrite)
         await lab.start()
+        there = False
         for number, settings in enumerate(plans):
+            if why := lacks(settings):
+                ran(number, Ran((), (), watch.session.versions, why))
+                continue
             headless = Headless(lab, watch, settings)
-            states = await headless.run(runs, first=number * runs + 1)
+            # The first one, or the second in turn, that finds no lab is the last: so would all the others.
+            await headless.carry_out(runs, number * runs + 1, alone=len(plans) == 1, needs_lab=not there)
+            there = headless.fired
             aborted += headless.aborted
-            ran(number, Ran(tuple(states), tuple(headless.aborted), watch.session.versions))
+            ran(number, Ran(tuple(headless.ended), tuple(headless.aborted), watch.session.versions))
     finally:
         await lab.stop()
     return [*aborted, *([lab.recording_error] if lab.recording_error else [])]

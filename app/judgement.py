@@ -16,9 +16,11 @@ DIFFERS = "differs"
 MISSED = "missed"
 ABORTED = "aborted"
 GONE = "gone"
+SKIPPED = "skipped"
 
-GOOD = (OK, GONE)
-"""What is no failure: as expected, or a defect that a newer release does not have any more."""
+GOOD = (OK, GONE, SKIPPED)
+"""What is no failure: as expected, a defect that a newer release does not have any more, or what could not be tried
+because something is not installed that not everybody has."""
 
 _WIDTH = 8
 
@@ -111,5 +113,5 @@ def _installed(package: str, versions: Mapping[str, str]) -> str:
 def total(judgements: Iterable[Judgement]) -> str:
     """``5 scenarios: 4 ok, 1 missed``."""
     words = [each.status for each in judgements]
-    counts = [f"{words.count(word)} {word}" for word in (OK, GONE, DIFFERS, MISSED, ABORTED) if word in words]
+    counts = [f"{words.count(word)} {word}" for word in (OK, GONE, SKIPPED, DIFFERS, MISSED, ABORTED) if word in words]
     return f"{len(words)} scenarios: {', '.join(counts) or 'none'}"

@@ -56,7 +56,7 @@ class LabProcess:
         self._on_events, self._dsn, self._header, self._argv = on_events, dsn, header, tuple(argv)
         self._tape = Tape()
         self._sink = Sink("app", self._said)
-        self._tasks = TaskKeeper(self._task_failed)
+        self._tasks = TaskKeeper(lambda name, error: self._note(f"{name}: {type(error).__name__}: {error}"))
         self._batch: list[Event] | None = None
         self._process: Process | None = None
         self._living: asyncio.Task[None] | None = None
@@ -88,6 +88,17 @@ class LabProcess:
             await _end(self._process, self._living)
         await self._tasks.close()
         self._tape.close()
+
+    async def renew(self) -> None:
+        """Have another lab: one that hangs is killed, and started again as after any death; one that was given up
+        gets a new chance. Raises OSError when it cannot start."""
+        if self._process is not None and self.pid:
+            _signal(self._process, signal.SIGKILL)
+        elif self.given_up:
+            self.given_up = ""
+            self._deaths.clear()
+            self._sink.emit(Progress, part=LAB, state="starting", detail="once more")
+            await self.start()
 
     @property
     def pid(self) -> int:
@@ -227,8 +238,8 @@ class LabProcess:
         if self._tape.open_run:
             self._sink.emit(RunEnded, run=self._tape.open_run, outcome="aborted", detail=why)
 
-    def _task_failed(self, name: str, error: BaseException) -> None:
-        self._sink.emit(Note, text=f"{name}: {type(error).__name__}: {error}")
+    def _note(self, text: str) -> None:
+        self._sink.emit(Note, text=text)
 
 
 def _text(line: bytes) -> str:

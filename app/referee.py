@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from app.header import versions
 from app.headless import Ran
-from app.judgement import Judgement, judge, total
+from app.judgement import SKIPPED, Judgement, judge, total
 from app.scenario import Loaded
 
 
@@ -26,6 +26,8 @@ class Referee:
         self.aborted.update(ran.aborted)
         installed = {**versions(loaded.scenario.packages), **ran.versions}
         found = judge(loaded.name, loaded.scenario, ran.runs, ran.aborted, installed)
+        if ran.skipped:
+            found = Judgement(loaded.name, SKIPPED, 0, (ran.skipped,))
         self._found.append(found)
         if self._form == "json":
             self._say(json.dumps(found.as_json(), ensure_ascii=False))

@@ -106,8 +106,9 @@ TOML) then complete keys and choices. `cancelloscope check` knows more than the 
 
 **What `--assert` says.** *ok*; *differs*, with lane, mark, what was wanted and what came; *missed*: the trigger came
 before a call was in its phase, or it never was there, so that the run proves nothing; *aborted*; *gone*: the
-scenario shows a package's defect (`affects`), it does not show any more, and a release in `fixed_in` is installed.
-All but *ok* and *gone* give the status 1. Without `[expect]` only the phase must be reached, and no machine may be
+scenario shows a package's defect (`affects`), it does not show any more, and a release in `fixed_in` is installed;
+*skipped* (with `--all`): a client that it needs is not installed, and how to get it. A lab that hangs or dies makes
+its scenario *aborted*, and the next one has a new lab. All but *ok*, *gone* and *skipped* give the status 1. Without `[expect]` only the phase must be reached, and no machine may be
 in a state that its table does not know. What is not said may be as it likes.
 
 **What can be said of a mark**: `"present"`, `"absent"`, a bound of its time after the trigger (`"<= 50ms"`, `">=

@@ -2,8 +2,8 @@
 
 ``python -m tests.kit.scripted_lab [how]``: ``well`` (default), ``dies-at-start``, ``never-ready``, ``deaf`` (ignores
 Quit, end of file and SIGTERM). The scenario's name of a run tells what happens in it: ``die`` kills the process in
-mid-run, ``garbage`` writes lines that are no events, ``flood`` writes many chunks, ``cut`` dies within
-a line, ``stream`` writes ``STREAM`` events a second until it is cancelled.
+mid-run, ``hang`` stops listening, ``garbage`` writes lines that are no events, ``flood`` writes many chunks, ``cut``
+dies within a line, ``stream`` writes ``STREAM`` events a second until it is cancelled.
 """
 
 from __future__ import annotations
@@ -67,6 +67,9 @@ class ScriptedLab:
             case "die":
                 await self.outlet.drain()
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "hang":
+                await self.outlet.drain()
+                signal.pause()
             case "cut":
                 await self.outlet.drain()
                 os.write(self.outlet._fd, b'{"t":12,"kind":"no')

@@ -10,9 +10,11 @@ import psutil
 import pytest
 
 from app.cli import main
+from app.extras import lacking
 from app.headless import NotReady, Ran, printer, run_headless
 from app.pump import LabProcess
 from app.settings import RunSettings
+from probes.events import LanePlan
 
 from .conftest import argv, settings
 
@@ -105,3 +107,45 @@ async def test_a_scenario_that_kills_the_lab_is_told_and_the_next_one_runs(capsy
         "run 1: lab died: SIGKILL"
     ]
     assert [(len(ran.runs), len(ran.aborted)) for ran in taken] == [(1, 1), (1, 0)]
+
+
+async def test_a_lab_that_hangs_is_killed_and_the_next_scenario_has_a_new_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.headless._RUN_EXTRA", -58.0)
+    taken: list[Ran] = []
+    plans = (settings("hang"), settings())
+    hung = ["run 1 did not end within 2 s: the lab hung, and was killed"]
+    assert await headless(*plans, runs=2, ran=lambda _number, ran: taken.append(ran)) == hung
+    assert [(len(ran.runs), list(ran.aborted)) for ran in taken] == [(1, hung), (2, [])]
+
+
+async def test_a_lab_that_was_given_up_comes_back_for_the_next_scenario() -> None:
+    taken: list[Ran] = []
+    why = await headless(settings("die"), settings(), runs=4, ran=lambda _number, ran: taken.append(ran))
+    assert why[:3] == [f"run {number}: lab died: SIGKILL" for number in (1, 2, 3)]
+    assert why[3:] == ["the lab died 3 times within 10 s (SIGKILL)"]
+    assert [(len(ran.runs), len(ran.aborted)) for ran in taken] == [(3, 4), (4, 0)]
+
+
+async def test_what_is_not_installed_is_left_out() -> None:
+    taken: list[tuple[int, Ran]] = []
+    plans = (settings("first"), settings("second"))
+    assert (
+        await headless(
+            *plans,
+            lacks=lambda each: "a thing is missing" if each.scenario == "first" else "",
+            ran=lambda number, ran: taken.append((number, ran)),
+        )
+        == []
+    )
+    assert [(number, len(ran.runs), ran.skipped) for number, ran in taken] == [(0, 0, "a thing is missing"), (1, 1, "")]
+
+
+def test_a_client_that_is_an_extra_is_lacking_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = LanePlan(lane="http/1.1", protocol="http/1.1", phase="response body", options={"client": "httpx2"})
+    both = settings(lanes=(plan, plan))
+    assert (lacking(settings()), lacking(both)) == ("", "")
+    monkeypatch.setattr("app.extras.find_spec", lambda _name: None)
+    assert lacking(both) == "httpx2 is not installed: pip install 'cancelloscope[httpx2]'"
+    assert lacking(settings()) == ""

@@ -104,8 +104,8 @@ def test_the_json_says_the_same_and_control_characters_are_shown() -> None:
 
 
 def test_the_total_counts_what_there_is() -> None:
-    words = ("ok", "missed", "ok", "gone")
-    assert total(Judgement("x", word, 1) for word in words) == "4 scenarios: 2 ok, 1 gone, 1 missed"
+    words = ("ok", "missed", "ok", "skipped", "gone")
+    assert total(Judgement("x", word, 1) for word in words) == "5 scenarios: 2 ok, 1 gone, 1 skipped, 1 missed"
     assert total([]) == "0 scenarios: none"
 
 
@@ -125,6 +125,14 @@ def test_the_referee_says_a_line_a_scenario_and_the_total() -> None:
     assert said[2] == "2 scenarios: 1 differs, 1 aborted"
     assert not referee.content
     assert referee.aborted == {"run 2: lab died"}
+
+
+def test_what_could_not_be_tried_is_said_with_its_remedy_and_is_no_failure() -> None:
+    said: list[str] = []
+    referee = Referee([Loaded("x", "", scenario())], "table", one=False, say=said.append)
+    referee.take(0, Ran((), (), {}, "httpx2 is not installed"))
+    assert said == ["skipped  x                            httpx2 is not installed"]
+    assert referee.content
 
 
 def test_of_one_scenario_the_referee_says_every_reason_and_no_total() -> None:
