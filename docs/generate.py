@@ -108,8 +108,9 @@ TOML) then complete keys and choices. `cancelloscope check` knows more than the 
 before a call was in its phase, or it never was there, so that the run proves nothing; *aborted*; *gone*: the
 scenario shows a package's defect (`affects`), it does not show any more, and a release in `fixed_in` is installed;
 *skipped* (with `--all`): a client that it needs is not installed, and how to get it. A lab that hangs or dies makes
-its scenario *aborted*, and the next one has a new lab. All but *ok*, *gone* and *skipped* give the status 1. Without `[expect]` only the phase must be reached, and no machine may be
-in a state that its table does not know. What is not said may be as it likes.
+its scenario *aborted*, and the next one has a new lab. All but *ok*, *gone* and *skipped* give the status 1. Without
+`[expect]` only the phase must be reached, and no machine may be in a state that its table does not know.
+What is not said may be as it likes.
 
 **What can be said of a mark**: `"present"`, `"absent"`, a bound of its time after the trigger (`"<= 50ms"`, `">=
 1s"`), words that its evidence contains (`"FIN | RST"`: one of them), `"not TEXT"` for words that it does not; or a
