@@ -60,6 +60,10 @@ def _http1(plan: LanePlan) -> bool:
     return plan.protocol == "http/1.1"
 
 
+def _rests_and_is_struck(plan: LanePlan) -> bool:
+    return plan.phase == catalogue.IDLE and plan.cause in ("server FIN", "server RST")
+
+
 def _uncancelled(plan: LanePlan) -> bool:
     """Its task is cancelled by nobody: the cause is done to something else."""
     return not plan.cause.startswith("task.cancel") and plan.cause not in catalogue.TIMERS
@@ -68,6 +72,11 @@ def _uncancelled(plan: LanePlan) -> bool:
 _HTTP = (
     Rule(
         "server", _says("server", HYPERCORN, lambda plan: plan.tls), "hypercorn speaks clear text here: leave tls out"
+    ),
+    Rule(
+        "server",
+        _says("server", HYPERCORN, _rests_and_is_struck),
+        "between requests a framework's connection is nobody's",
     ),
     Rule("watch", _other_than("server", HYPERCORN), f'only a framework has to watch: write server = "{HYPERCORN}"'),
     Rule("watch", _in("request body"), "who reads a request's body is told by that: leave watch out"),

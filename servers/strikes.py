@@ -6,6 +6,9 @@ ones it knows. Each one is told by a Signal event of the server's layer at the i
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -36,6 +39,12 @@ Strikes = Mapping[str, Strike]
 """What a handler's server can do to its client, by name."""
 
 HOWS = ("fin", "rst", "rst_stream", "goaway", "abort", "raise", "stop")
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Close the connection by RST: to linger for 0 seconds is to reset at the close (socket(7))."""
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def strike(sink: Sink, registry: Registry, run: int, lane: str, how: str, grace: float | None) -> str:

@@ -91,9 +91,9 @@ class AsgiExchange:
 
 
 class Application:
-    """``server``: whose name its handlers carry; ``strikes``: what that server can do."""
+    """``server``: whose name its handlers carry; ``strikes``: what that server can do to whom its ``send`` reaches."""
 
-    def __init__(self, env: Env, server: str, strikes: Strikes) -> None:
+    def __init__(self, env: Env, server: str, strikes: Callable[[Send], Strikes]) -> None:
         self._env, self._server, self._strikes = env, server, strikes
         self._handled: dict[AsgiExchange, asyncio.Task[Any]] = {}
 
@@ -106,7 +106,8 @@ class Application:
         if scope["type"] == "lifespan":
             await _live(receive, send)
         elif scope["type"] == "http":
-            await self._answer(self._request(scope), scope, AsgiExchange(self._env, receive, send))
+            exchange = AsgiExchange(self._env, receive, send)
+            await self._answer(self._request(scope), scope, exchange, self._strikes(send))
 
     def _request(self, scope: Scope) -> Request:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -115,17 +116,17 @@ class Application:
         protocol = "http/2" if scope["http_version"] == "2" else "http/1.1"
         return Request(protocol, scope["method"], scope["path"], headers, f"{peer} on {self._server}")
 
-    async def _answer(self, request: Request, scope: Scope, exchange: AsgiExchange) -> None:
+    async def _answer(self, request: Request, scope: Scope, exchange: AsgiExchange, strikes: Strikes) -> None:
         query = scope["query_string"].decode("latin-1").split("&")
         watch = _WATCH in query and request.method == "GET"
         decision = decide(request, request.target, "&".join(part for part in query if not watch or part != _WATCH))
         if isinstance(decision, Refusal):
             await answer(exchange, decision.status, decision.text, decision.headers)
         else:
-            await self._handle(request, exchange, *decision, watch=watch)
+            await self._handle(request, exchange, *decision, strikes, watch=watch)
 
     async def _handle(
-        self, request: Request, exchange: AsgiExchange, route: Route, asked: Asked, *, watch: bool
+        self, request: Request, exchange: AsgiExchange, route: Route, asked: Asked, strikes: Strikes, *, watch: bool
     ) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -134,7 +135,7 @@ class Application:
         watcher = self._env.tasks.start(exchange.watch(task), name="watch http.disconnect") if watch else None
         self._handled[exchange] = task
         try:
-            await handler.run(lambda: route.work(handler, exchange, asked), self._strikes)
+            await handler.run(lambda: route.work(handler, exchange, asked), strikes)
         except Disconnected:
             # The handler's span has told it. Nobody is there to be answered.
             pass

@@ -14,8 +14,6 @@ A handler is told once, by ``task.cancel()``, and the connection says how it hea
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
@@ -24,7 +22,7 @@ from typing import Any, cast
 from probes.clock import Stamp
 from servers.handler import Env, Told
 from servers.http.routes import Request
-from servers.strikes import Blow, Missed, Strike, Strikes
+from servers.strikes import Blow, Missed, Strike, Strikes, reset
 
 BODY_HIGH_WATER = 64 << 10
 """Bytes of a request's body that may wait for the handler before the connection stops reading."""
@@ -262,10 +260,7 @@ class Connection(asyncio.Protocol, ABC):
     def _strike_rst(self, blow: Blow) -> None:
         at = self.env.sink.clock.now()
         self.tell_all("the server's own RST", at)
-        # To linger for 0 seconds is to reset at the close (socket(7)).
-        off = struct.pack("ii", 1, 0)
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, off)
-        self.transport.abort()
+        reset(self.transport)
         blow.say("server RST", "transport.abort", at)
 
     def shutdown(self) -> None:

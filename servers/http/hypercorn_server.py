@@ -1,17 +1,23 @@
-"""A framework's server beside our own: hypercorn, HTTP/1.1 and h2c on one port, with ``servers.http.asgi``."""
+"""A framework's server beside our own: hypercorn, HTTP/1.1 and h2c on one port, with ``servers.http.asgi``.
+
+ASGI gives an application no way to its connection, so what ends one is the server's doing: here hypercorn's transport
+is asked to close or to abort, which is what happens to a framework's connections in a deployment or under ``ss -K``.
+Nobody tells the handler but hypercorn.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any, cast
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from servers.handler import Env
-from servers.http.asgi import Application
-from servers.strikes import Blow
+from servers.http.asgi import Application, Send
+from servers.strikes import Blow, Missed, Strikes, reset
 
 NAME = "hypercorn"
 _LONG_S = 60.0
@@ -23,7 +29,7 @@ class HypercornServer:
 
     def __init__(self, env: Env) -> None:
         self._env = env
-        self._application = Application(env, NAME, {"stop": self._stop_for})
+        self._application = Application(env, NAME, self._strikes)
         self._config = Config()
         # Its words go to stderr, and only what is wrong is worth any.
         self._config.loglevel = "ERROR"
@@ -45,6 +51,21 @@ class HypercornServer:
         self._application.shutdown()
         self._shut_down(_LONG_S)
 
+    def _strikes(self, send: Send) -> Strikes:
+        return {
+            "fin": lambda blow: self._end(send, blow, "server FIN", "close", lambda transport: transport.close()),
+            "rst": lambda blow: self._end(send, blow, "server RST", "abort", reset),
+            "stop": self._stop_for,
+        }
+
+    def _end(self, send: Send, blow: Blow, cause: str, how: str, end: Callable[[asyncio.Transport], None]) -> None:
+        transport = _transport(send)
+        if transport.is_closing():
+            raise Missed("its connection is closed already")
+        at = self._env.sink.clock.now()
+        end(transport)
+        blow.say(cause, f"hypercorn's transport.{how}", at)
+
     def _stop_for(self, blow: Blow) -> None:
         at = self._env.sink.clock.now()
         grace = blow.grace or 0
@@ -55,3 +76,19 @@ class HypercornServer:
         """Hypercorn's own way: handlers that have not ended in ``grace`` seconds are cancelled."""
         self._config.graceful_timeout = grace
         self._over.set()
+
+
+_LAYERS = 4
+"""From an application's ``send`` over a stream and a protocol to the connection there are fewer."""
+
+
+def _transport(send: Send) -> asyncio.Transport:
+    """The connection below an application's ``send``: each layer of hypercorn hands on to the ``send`` of the next, and
+    the last one has a StreamWriter. Raises Missed where a release has other layers."""
+    inner: Any = send
+    for _ in range(_LAYERS):
+        owner = getattr(inner, "__self__", None)
+        if isinstance(writer := getattr(owner, "writer", None), asyncio.StreamWriter):
+            return cast(asyncio.Transport, writer.transport)
+        inner = getattr(owner, "send", None)
+    raise Missed("this hypercorn does not show its transport")

@@ -20,6 +20,7 @@ CONNECT = {"phase": "startup"}
 
 PAIRS: list[tuple[dict[str, Any], str, object, dict[str, Any]]] = [
     ({**H1, "tls": True}, "server", "hypercorn", {"tls": False}),
+    ({**H1, "phase": "idle", "cause": "server RST"}, "server", "hypercorn", {"phase": "response body"}),
     (H1, "watch", True, {"options": {"watch": True, "server": "hypercorn"}}),
     ({**H1, **BODY, "options": {"server": "hypercorn"}}, "watch", True, {"phase": "response body"}),
     (H1, "upload", "paced", BODY),

@@ -110,6 +110,34 @@ async def test_a_handler_that_watches_is_told(servers: Servers, end: str, at: st
     assert life.cleaned.evidence == "finally ran"
 
 
+@pytest.mark.parametrize("how", ["fin", "rst"])
+async def test_its_server_ends_a_connection_and_tells_who_watches(servers: Servers, how: str) -> None:
+    run = servers.new_run()
+    async with await Raw.connect(servers.hypercorn) as raw:
+        await raw.get("/stream?interval=60&watch=1", run)
+        await raw.until(b"x" * 1024)
+        signal = await servers.struck(run, how)
+        if how == "fin":
+            assert not (await raw.rest()).endswith(b"0\r\n\r\n")
+        else:
+            with pytest.raises(ConnectionResetError):
+                await raw.rest()
+        life = await servers.life(run)
+    named = {"fin": ("server FIN", "close"), "rst": ("server RST", "abort")}[how]
+    assert (signal.cause, signal.how) == (named[0], f"hypercorn's transport.{named[1]}")
+    assert life.cancelled.evidence.endswith("told by http.disconnect")
+
+
+async def test_its_server_ends_the_connection_of_a_stream(servers: Servers) -> None:
+    run = servers.new_run()
+    async with H2Client.connect(servers.hypercorn) as client:
+        await client.request("/stream?interval=60&watch=1", run)
+        await servers.started(run)
+        await servers.struck(run, "rst")
+        life = await servers.life(run)
+    assert life.cancelled.evidence.endswith("told by http.disconnect")
+
+
 async def test_a_handler_that_watches_may_swallow_what_it_is_told(servers: Servers) -> None:
     run = servers.new_run()
     async with asking(servers, "/stream?chunks=5&interval=0.1&behaviour=swallow&watch=1", run, "RST") as leave:
