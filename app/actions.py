@@ -13,7 +13,7 @@ from app.paint.canvas import Role
 from app.paint.pages import LEGEND, Line
 from app.paint.view import Hint, Mode
 
-Place = Literal["live", "replay", "anywhere", "log", "scenarios", "lanes", "faults", "coverage"]
+Place = Literal["live", "replay", "anywhere", "log", "lesson", "scenarios", "lanes", "faults", "coverage"]
 """Where an action can be done: on a main screen, or in a dialog."""
 
 LIVE: tuple[Place, ...] = ("live",)
@@ -21,6 +21,7 @@ REPLAY: tuple[Place, ...] = ("replay",)
 BOTH: tuple[Place, ...] = ("live", "replay")
 ANYWHERE: tuple[Place, ...] = ("anywhere",)
 LOG: tuple[Place, ...] = ("log",)
+LESSON: tuple[Place, ...] = ("lesson",)
 SCENARIOS: tuple[Place, ...] = ("scenarios",)
 LANES: tuple[Place, ...] = ("lanes",)
 FAULTS: tuple[Place, ...] = ("faults",)
@@ -134,6 +135,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("addresses", "a", "a", "addresses", "Addresses and commands for outside clients", "look", 88, LIVE),
     Action("record", "r", "r", "record", "Start or stop a recording", "session", 70, LIVE),
     Action("replay", "R,shift+r", "R", "replay", "Replay what happened so far", "session", 65, LIVE),
+    Action("notes", "n", "n", "notes", "The scenario's question, its answer, the presenter's notes", "look", 44),
     Action("log", "L,shift+l", "L", "log", "What the lab and its processes said", "session", 42),
     Action("help", "question_mark", "?", "help", "All keys, all marks", "session", 95),
     Action(
@@ -148,6 +150,9 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("leave", "q", "q", "quit", "Quit; asks while a run is open", "session", 94, LIVE),
     Action("leave", "q,escape", "q", "back", "Leave the replay", "session", 94, REPLAY),
+    Action("answer", "enter", "enter", "", "The answer and why, also before the run", "lesson", 0, LESSON),
+    Action("presenter", "p", "p", "", "The presenter's own notes", "lesson", 0, LESSON),
+    Action("close", "escape,n,q", "esc", "", "Back", "lesson", 0, LESSON),
     Action("scroll(-1)", "up,k", "up down", "", "A line up or down", "log", 0, LOG),
     Action("scroll(1)", "down,j", "up down", "scroll", "A line up or down", "log", 90, LOG),
     Action("page(-1)", "pageup", "pgup pgdn", "", "A page up or down", "log", 0, LOG),
@@ -211,6 +216,7 @@ GROUPS = {
     "session": "the session",
     "always": "on every screen",
     "log": "in the log",
+    "lesson": "in the scenario's notes",
     "scenarios": "in the list of scenarios",
     "lanes": "in the panel of lanes",
     "faults": "in the menu of faults",
@@ -219,8 +225,8 @@ GROUPS = {
 
 
 DIALOGS: dict[Mode, tuple[Place, ...]] = {
-    "live": ("scenarios", "lanes", "faults", "coverage", "log"),
-    "replay": ("coverage", "log"),
+    "live": ("scenarios", "lanes", "faults", "coverage", "lesson", "log"),
+    "replay": ("coverage", "lesson", "log"),
 }
 """The dialogs that are opened from a screen, and have keys of their own."""
 

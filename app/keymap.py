@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import string
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,9 @@ TAKEN = ("ctrl+c", "ctrl+q", "ctrl+p")
 TYPED = ("scenarios", "faults")
 """Where letters are what is typed, or a fault's own."""
 _MODIFIERS = {"ctrl", "alt", "shift", "super", "meta", "hyper"}
-_NAMED = {key.value for key in Keys}
+_BY_KEY = {_character_to_key(char): char for char in string.punctuation}
+"""Characters by the names that Textual gives their keys, some of which are not Unicode's."""
+_NAMED = {key.value for key in Keys} | set(_BY_KEY)
 
 
 class KeymapError(ValueError):
@@ -62,7 +65,7 @@ DEFAULT = Keymap()
 
 def _letter(key: str) -> str:
     """What the key types; empty where that is nothing to be seen."""
-    char = key_to_character(key) or ""
+    char = _BY_KEY.get(key) or key_to_character(key) or ""
     return char if char.isprintable() and char != " " else ""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from app import commands
+from app.lesson import NOTHING, Lesson
 from probes import catalogue
 from probes.events import LanePlan
 
@@ -36,6 +37,7 @@ class RunSettings:
     hold: float = 0.3
     cause: str = "key"
     summary: str = ""
+    lesson: Lesson = NOTHING
 
     def with_timeout(self, lane: str, name: str, seconds: float | None) -> RunSettings:
         """The same with one timeout changed; None switches it off. ``lane`` "" is the scope.

@@ -46,4 +46,5 @@ def _paint_direction(canvas: Canvas, y: int, menu: Menu) -> None:
     x = canvas.put(2, y, "direction", Role.DIM) + 2
     for direction in DIRECTIONS:
         chosen = direction == menu.direction
-        x = canvas.put(x, y, f" {direction or 'both'} ", Role.LIT_TEXT if chosen else Role.DIM) + 1
+        word = direction or "both"
+        x = canvas.put(x, y, f"[{word}]" if chosen else f" {word} ", Role.LIT_TEXT if chosen else Role.DIM) + 1

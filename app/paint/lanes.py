@@ -41,12 +41,15 @@ def paint_lanes(form: Form, problem: str, hints: Sequence[Hint], columns: int, r
 
 def _paint_tabs(canvas: Canvas, form: Form) -> None:
     x = 1
+    # The brackets tell which one it is where there are no colours.
     names = [f" {number} {plain(name)} " for number, name in enumerate(form.names, start=1)]
     if sum(map(width, names)) + len(names) > canvas.columns - 2:
         each = max(5, (canvas.columns - 2) // len(names) - 1)
         names = [fit(name, each) for name in names]
     for index, name in enumerate(names):
-        x = canvas.put(x, 0, name, Role.LIT_TEXT if index == form.lane else Role.DIM) + 1
+        chosen = index == form.lane
+        text = f"[{name.strip()}]" if chosen else name
+        x = canvas.put(x, 0, text, Role.LIT_TEXT if chosen else Role.DIM) + 1
 
 
 # --- values -------------------------------------------------------------------------------------------

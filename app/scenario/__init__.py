@@ -3,7 +3,7 @@
 from app.scenario.drafts import amend, one_lane
 from app.scenario.errors import ScenarioError
 from app.scenario.lanes import FaultSpec, LaneSpec
-from app.scenario.load import Loaded, find, load, parse
+from app.scenario.load import Loaded, find, load, parse, taught
 from app.scenario.model import Scenario
 
 SCHEMA = "scenario.schema.json"
@@ -21,4 +21,5 @@ __all__ = [
     "load",
     "one_lane",
     "parse",
+    "taught",
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from app.lesson import NOTHING, Lesson
 from app.paths import scenario_files
 from app.scenario.errors import ScenarioError, explain, no_toml
 from app.scenario.model import Scenario
@@ -56,3 +58,15 @@ def parse(text: str, file: str) -> Scenario:
         raise explain(error, text, file) from None
     except (ValueError, RecursionError) as error:
         raise no_toml(error, text, file) from None
+
+
+def taught(header: Mapping[str, object], name: str) -> Lesson:
+    """What is taught with the scenario ``name``, whose file a recording has in its ``header``, or that is shipped;
+    nothing where there is none, or where today's rules do not take the file."""
+    texts = header.get("scenarios")
+    text = texts.get(name) if isinstance(texts, Mapping) else None
+    try:
+        found = parse(text, name) if isinstance(text, str) else find(name).scenario
+    except ScenarioError:
+        return NOTHING
+    return found.teach.to_lesson()

@@ -66,6 +66,7 @@ class Scenario(Strict):
             hold=self.hold,
             cause=self.cause,
             summary=self.summary,
+            lesson=self.teach.to_lesson(),
         )
 
 

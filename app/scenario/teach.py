@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from app.lesson import Lesson
 from app.scenario.fields import Misfit, Strict
 
 _LINK = re.compile(r"https?://[^\s]+")
@@ -52,6 +53,19 @@ class Teach(Strict):
     @property
     def _half(self) -> str:
         return "claim" if self.claim else "verdict"
+
+    def to_lesson(self) -> Lesson:
+        """The same for the console, which reads no scenario file to show it."""
+        return Lesson(
+            question=self.question,
+            choices=tuple(self.choices),
+            answer=self.answer,
+            explanation=self.explanation,
+            notes=self.notes,
+            link=self.link,
+            claim=self.claim,
+            verdict=self.verdict or "",
+        )
 
     @property
     def right(self) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from app.actions import bindings
+from app.lesson import Lesson
 from app.paint import lens as lenses
 from app.screens.scope import ScopeScreen
+from app.settings import CHANGED
 from app.source import LiveSource, ReplaySource
 from probes.moments import spots
 from probes.part import SLOW, Part, loop_part, slow_part, trigger
@@ -59,6 +61,11 @@ class ReplayScreen(ScopeScreen):
         if action == "again":
             return False
         return action not in ("slow", "loop") or trigger(self.shown_run) is not None or None
+
+    def lesson(self) -> Lesson:
+        from app.scenario import taught
+
+        return taught(self.player.header, self.shown_run.scenario.removesuffix(CHANGED))
 
     # --- moving ---------------------------------------------------------------------------------------
 

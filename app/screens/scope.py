@@ -13,6 +13,7 @@ from app.actions import Action, actions, hint
 from app.coverage import Cell, cover
 from app.frames import FrameCount
 from app.grid import Grid
+from app.lesson import Lesson
 from app.library import Library
 from app.logpane import Ear
 from app.paint import evidence, guests, machine, scoreboard, stage, timeline, timeouts
@@ -20,6 +21,7 @@ from app.paint.frame import Chrome
 from app.paint.status import is_small, paint_small, paint_status
 from app.paint.view import View
 from app.screens.coverage import CoverageScreen
+from app.screens.lesson import LessonScreen
 from app.screens.log import LogScreen
 from app.screens.looking import LookingScreen
 from app.screens.pages import EvidenceScreen, HelpScreen, shown_by
@@ -213,6 +215,17 @@ class ScopeScreen(LookingScreen):
 
     def open_cell(self, cell: Cell | None) -> None:
         """A cell of the grid was chosen, or none."""
+
+    def lesson(self) -> Lesson:
+        """What is taught with the scenario that is shown."""
+        return self.source.settings.lesson
+
+    def action_notes(self) -> None:
+        seen = self.source.run.outcome == "settled"
+        if lesson := self.lesson():
+            self.app.push_screen(LessonScreen(lesson, answered=seen))
+        else:
+            self.notify("this scenario asks nothing and has no notes", timeout=3)
 
     def action_log(self) -> None:
         self.ear.looked()

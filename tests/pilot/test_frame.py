@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.app import App
 
 from app import theme
 from app.cli import cli
-from app.console import CancelloscopeApp, Look
+from app.console import CancelloscopeApp, Look, ReplayApp
 from app.keymap import parse
+from app.lesson import Lesson
+from app.paths import scenario_files
 from app.preferences import remember_theme, remembered_theme
 from app.screens.log import LogScreen
+from app.screens.pages import Reader
 from app.widgets.panel import KeyLine
 from probes import events as ev
+from probes.replay import Player
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import ManualClock, RecordingHandle
 from tests.pilot.conftest import Open
@@ -123,3 +129,49 @@ async def test_a_terminal_that_is_too_small_says_so_and_recovers(
         assert "LIVE" in it.text("status")
         assert not it.app.screen.query_one("#small").display
         assert "zombie" in it.text("timeline")
+
+
+LESSON = Lesson("Who goes on?", ("nobody", "HTTP/2"), 1, "It was never told.", "Ask first.", "https://example.org/1")
+
+
+def page(app: App[None]) -> str:
+    reader = app.screen.query_one(Reader)
+    return "\n".join(reader.render_line(y).text for y in range(reader.size.height))
+
+
+async def test_the_question_comes_first_and_the_answer_on_demand_or_after_the_run(console: Open) -> None:
+    async with console(size=(80, 24), plan=replace(kit.settings(), lesson=LESSON)) as it:
+        await it.say(kit.ready())
+        await it.press("n")
+        assert "Who goes on?" in page(it.app)
+        assert "It was never told" not in page(it.app)
+        assert "▸" not in page(it.app)
+        await it.press("p")
+        assert "Ask first." in page(it.app)
+        await it.press("p", "enter")
+        assert "▸ b  HTTP/2" in page(it.app)
+        assert "Ask first." not in page(it.app)
+        await it.press("n")
+        await it.say([event for event in kit.settled() if event.run], kit.Told().zero)
+        await it.press("n")
+        assert "It was never told" in page(it.app)
+        await it.press("q")
+        assert it.handle.sent == []
+
+
+async def test_a_scenario_that_teaches_nothing_says_so(console: Open) -> None:
+    async with console() as it:
+        await it.press("n")
+        assert [notice.message for notice in it.app._notifications] == ["this scenario asks nothing and has no notes"]
+
+
+async def test_a_replay_finds_the_lesson_in_its_header() -> None:
+    text = (scenario_files()["one-scope"]).read_text(encoding="utf-8").replace("All four callers", "Which callers")
+    player = Player(kit.settled(), header={"scenarios": {"one-scope": text}})
+    player.seek(player.end)
+    app = ReplayApp(player, None, clock=ManualClock(0), ticker=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.scope.draw()
+        await pilot.press("n")
+        assert "Which callers got" in page(app)
+        assert "▸ d  behind HTTP/2" in page(app)
