@@ -20,6 +20,9 @@ RUNNING = "running"
 NOT_CANCELLED = "not cancelled"
 PHASE_MISSED = "phase missed"
 
+TIMED = "asyncio.timeout"
+"""The one trigger of a lane's own that cancels its task."""
+
 WORDS = (CLEAN, ZOMBIE, CLAIMED, TOO_LATE, SWALLOWED, LEAK, FAILED, RUNNING, NOT_CANCELLED, PHASE_MISSED)
 """Every verdict there is."""
 
@@ -110,11 +113,12 @@ def verdict(lane: LaneState, now: int) -> str:
 
 
 def _hidden(lane: LaneState) -> bool:
-    """Its task was cancelled and it completed: somebody between caller and wire caught the cancel and gave an answer.
-    Who leaves a loop cancels nobody."""
+    """Its task was cancelled, by whoever or by its asyncio.timeout, and it completed: somebody between caller and wire
+    caught the cancel and gave an answer. Who leaves a loop cancels nobody."""
     row = lane.layer("caller")
     told = row.first(Moment.DONE) is not None and lane.plan.cause != BREAK
-    return told and row.outcome == "completed"
+    timed = lane.zero is not None and lane.zero.own and lane.zero.cause == TIMED
+    return (told or timed) and row.outcome == "completed"
 
 
 def missed_phase(lane: LaneState) -> bool:

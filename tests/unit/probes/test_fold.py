@@ -287,6 +287,18 @@ def test_a_call_that_completed_although_its_task_was_cancelled_hides_the_cancel(
     assert verdict(left_a_loop, ZERO + 10**9) == TOO_LATE
 
 
+def test_a_timeout_whose_cancel_was_caught_is_hidden_as_well() -> None:
+    story = started("grpc")
+    story(ev.SpanCancelled, 450, layer="server", span=4, name="handler", error="CancelledError")
+    story(ev.CleanedUp, 460, layer="server", span=4, name="handler")
+    story(ev.SpanCompleted, 500, layer="client", span=2, name=CALL)
+    story(ev.Trigger, 0, cause="asyncio.timeout")
+    story(ev.SpanCompleted, 510, layer="caller", span=1, name=CALL)
+    lane = lane_of(story)
+    assert lane.layer("caller").first(Moment.DONE) is None
+    assert verdict(lane, ZERO + 10**9) == SWALLOWED
+
+
 def test_done_with_nothing_on_the_wire_is_only_claimed() -> None:
     story = cancelled(started("http/2"))
     story(ev.SpanCancelled, 300, layer="server", span=4, name="handler", error="CancelledError")
