@@ -10,7 +10,7 @@ from typing import Any
 from app import keymap
 from app.paths import scenario_files
 from app.scenario import SCHEMA, Scenario, load, schema
-from probes import catalogue, events, machine
+from probes import catalogue, events, machine, pairs
 
 HERE = Path(__file__).parent
 NOTICE = "<!-- Made from the code by docs/generate.py; edit the code. -->\n\n"
@@ -206,7 +206,9 @@ def _protocol(protocol: str) -> list[str]:
         cells = ["-" if catalogue.why_not(protocol, phase, cause) else "yes" for cause in causes]
         lines.append(f"| {phase} | " + " | ".join(cells) + " |")
     lines += ["", "Timeouts: " + ", ".join(f"`{name}`" for name in catalogue.TIMEOUTS[protocol]) + ". Options:", ""]
-    return [*lines, *(f"* `{name}` ({_words(each)}): {each.help}" for name, each in _options(protocol)), ""]
+    lines += [f"* `{name}` ({_words(each)}): {each.help}" for name, each in _options(protocol)]
+    lines += ["", "Refused, because it would do nothing:", ""]
+    return [*lines, *(f"* `{rule.option}`: {rule.why}" for rule in pairs.RULES[protocol]), ""]
 
 
 def _options(protocol: str) -> list[tuple[str, catalogue.Option]]:

@@ -134,7 +134,7 @@ _ALL = (
     Rule("edge", lambda plan: plan.cause == "client killed", "nobody cancels the task of a client that is killed"),
 )
 
-_RULES: dict[str, tuple[Rule, ...]] = {
+RULES: dict[str, tuple[Rule, ...]] = {
     "grpc": (*_GRPC, *_ALL),
     "http/1.1": (*_HTTP, *_HOPS, *_ALL),
     "http/2": (*_HTTP, *_ALL),
@@ -144,7 +144,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
 
 def senseless(plan: LanePlan) -> Iterator[Senseless]:
     """Everything in ``plan`` that would do nothing. An option that is off (0, false) is none."""
-    for rule in _RULES[plan.protocol]:
+    for rule in RULES[plan.protocol]:
         if plan.options.get(rule.option) and rule.where(plan):
             yield Senseless(("options", rule.option), rule.why)
     if plan.options.get(CALLED_BY):
