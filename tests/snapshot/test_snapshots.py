@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from app.console import CancelloscopeApp, ConsoleApp, ReplayApp
 from app.settings import RunSettings
-from probes.events import FaultPlan
+from probes.events import Event, FaultPlan
 from probes.replay import Player
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import ManualClock, RecordingHandle, Told
@@ -119,3 +119,34 @@ def test_the_panel_of_lanes(snap_compare: Compare) -> None:
 
 def test_the_grid(snap_compare: Compare) -> None:
     assert snap_compare(live(), run_before=looking_at_the_grid, terminal_size=(120, 36))
+
+
+def at(events: Callable[[], Sequence[Event]], *keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
+    """What to do first: these events have come, and then these keys were pressed."""
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, CancelloscopeApp)
+        await pilot.pause()
+        app.scope.library = kit.library()
+        app.on_events(list(events()))
+        app.scope.draw()
+        await pilot.press(*keys)
+        await pilot.pause()
+
+    return prepare
+
+
+SMALL = {
+    "starting": at(lambda: Told().starting("servers").events),
+    "armed": at(kit.running),
+    "log": at(kit.settled, "L"),
+    "chooser": at(kit.ready, "s"),
+    "faults": at(kit.running, "f", "down"),
+}
+"""Where there is least room: a picture each of what else people stand before."""
+
+
+@pytest.mark.parametrize("state", SMALL)
+def test_a_small_terminal(snap_compare: Compare, state: str) -> None:
+    assert snap_compare(live(), run_before=SMALL[state], terminal_size=(80, 24))

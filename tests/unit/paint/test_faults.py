@@ -77,9 +77,9 @@ def test_what_stands_is_marked_and_named() -> None:
 
 def test_a_direction_is_chosen_where_there_is_one() -> None:
     state = menu(lane("grpc"), 0)
-    assert role_of(painted(state), " both ") is Role.LIT_TEXT
+    assert role_of(painted(state), "[both]") is Role.LIT_TEXT
     turned = state.turned(1)
-    assert role_of(painted(turned), f" {TO_SERVER} ") is Role.LIT_TEXT
+    assert role_of(painted(turned), f"[{TO_SERVER}]") is Role.LIT_TEXT
     command = turned.command(turned.item)
     assert isinstance(command, commands.Fault)
     assert command.fault.direction == TO_SERVER

@@ -37,7 +37,7 @@ def role_of(canvas: Canvas, words: str) -> Role:
 
 def test_the_lane_that_is_looked_at_is_lit_among_the_tabs() -> None:
     canvas = painted(form(GRPC, IDLE, lane=1))
-    assert canvas.text(0).rstrip() == "  1 grpc   2 http/1.1"
+    assert canvas.text(0).rstrip() == "  1 grpc  [2 http/1.1]"
     assert role_of(canvas, "2 http/1.1") is Role.LIT_TEXT
     assert role_of(canvas, "1 grpc") is Role.DIM
 
@@ -47,7 +47,7 @@ def test_nine_lanes_fit_the_smallest_screen() -> None:
     for _ in range(8):
         state = state.added()
     row = painted(state, columns=78, rows=22).text(0)
-    assert all(f" {number} g" in row for number in range(1, 10))
+    assert all(f"{number} g" in row for number in range(1, 10))
 
 
 def test_a_value_stands_beside_all_that_it_could_be() -> None:
