@@ -198,10 +198,13 @@ async def test_a_client_that_only_knows_reflection() -> None:
 @curl
 async def test_a_guest_is_frozen_and_thawed_and_cut_and_nobody_else_is() -> None:
     async with hall() as it:
-        urls = [f"http://{it.at['http']}/stream?interval=0.02&chunks=100000" for _ in range(2)]
-        victim, other = [await start("curl", url) for url in urls]
+        url = f"http://{it.at['http']}/stream?interval=0.02&chunks=100000"
+        # One after the other: of two that start at once either may be the first to join.
+        victim = await start("curl", url)
+        await it.until(lambda: len(it.seen_lanes()) == 1)
+        (lane,) = it.seen_lanes()
+        other = await start("curl", url)
         await it.until(lambda: len(it.seen_lanes()) == 2)
-        lane = it.seen_lanes()[0]
         it.lab.send(commands.Fault(lane=lane, fault=FaultPlan(kind="freeze", direction=TO_CLIENT)))
         await it.until(lambda: it.seen(FaultStarted, lane=lane, fault="freeze"))
         it.lab.send(commands.Clear(lane=lane))
