@@ -96,7 +96,7 @@ ACTIONS: tuple[Action, ...] = (
         "b",
         "b",
         "loop",
-        "Over and over, from trigger to last mark",
+        "Over and over: cursor to cursor, or trigger to last mark",
         "replay",
         60,
         REPLAY,

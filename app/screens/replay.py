@@ -12,7 +12,7 @@ from app.screens.scope import ScopeScreen
 from app.settings import CHANGED
 from app.source import LiveSource, ReplaySource
 from probes.moments import spots
-from probes.part import SLOW, Part, loop_part, slow_part, trigger
+from probes.part import SLOW, Gap, Part, loop_part, slow_part, trigger
 from probes.replay import Player
 from probes.state import RunState
 
@@ -126,9 +126,16 @@ class ReplayScreen(ScopeScreen):
         """Over and over; again: on from where it stands."""
         if self._looping:
             self.player.part = None if self._before is None else self._slow
-        elif (part := loop_part(self.shown_run, self.section())) is not None:
+        elif (part := loop_part(self.shown_run, self._marked())) is not None:
             self._play(part)
         self.changed()
+
+    def _marked(self) -> Gap | None:
+        """From one cursor to the other, where both are in the run that is shown."""
+        run, section = self.shown_run, self.section()
+        if section is None or run.started is None:
+            return None
+        return section if run.started <= section[0] and section[1] <= (run.ended or self.player.end) else None
 
     def _play(self, part: Part) -> None:
         self._then = self._clock()

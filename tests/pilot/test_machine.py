@@ -67,7 +67,7 @@ async def test_in_a_replay_escape_leads_back_to_the_timeline_first() -> None:
         assert app._exit
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 60), (60, 12)])
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
 async def test_it_has_any_size(console: Open, size: tuple[int, int]) -> None:
     async with console(size=size) as it:
         await it.say(kit.settled(), ZERO)

@@ -136,6 +136,21 @@ async def test_b_plays_from_trigger_to_last_mark_over_and_over(console: Open) ->
         assert "in a loop" not in it.text("timeline")
 
 
+async def test_b_plays_from_cursor_to_cursor_where_there_are_two(console: Open) -> None:
+    async with console() as it:
+        await it.say(kit.settled(), ZERO)
+        await it.press("z", *["right_square_bracket"] * 2, "v", *["right_square_bracket"] * 3, "b")
+        player = slow(it).player
+        moments = player.moments(1)
+        assert player.part is not None
+        assert (player.part.first, player.part.last, player.position) == (moments[1], moments[4], moments[1])
+        await play(it, REST)
+        await play(it, SECOND)
+        assert player.position == moments[4]
+        await it.press("backspace", "b", "b")
+        assert (player.part.first, player.part.last) == (ZERO, moments[-1])
+
+
 async def test_at_every_event_it_shows_what_the_fold_has_there(console: Open) -> None:
     told = [event for event in kit.settled() if event.run]
     ordered: Sequence[Event] = sorted(told, key=order_key)
