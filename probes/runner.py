@@ -120,7 +120,7 @@ class Runner:
             async with asyncio.timeout(_PREPARE_TIMEOUT):
                 if lane.chain and not lane.takes_links:
                     # Links that nothing passes through would be rows without evidence.
-                    raise NotImplementedError("its calls pass no middleware yet: leave middleware out")
+                    raise NotImplementedError("its calls pass no middleware: leave middleware out")
                 await lane.prepare()
                 lane.bench.disturb(lane.plan, "start")
         except Exception as error:  # noqa: BLE001 - a client library may raise anything; the run says what

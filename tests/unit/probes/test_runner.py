@@ -279,4 +279,4 @@ async def test_a_lane_that_leads_nothing_through_its_middleware_does_not_pretend
     lanes = [Waiting(shop, "a", middleware=("pass",)), Waiting(shop, "b")]
     end = await Run(shop, lanes).ended()
     assert end.outcome == "aborted"
-    assert "its calls pass no middleware yet" in end.detail
+    assert "its calls pass no middleware" in end.detail
