@@ -11,6 +11,7 @@ from app.paint.view import View
 
 LINE = "╎"
 _EMPTY = frozenset(" ┊")
+_BESIDE = _EMPTY | frozenset("│╎")
 
 
 def paint_cursors(made: Scene, view: View) -> None:
@@ -41,7 +42,7 @@ def _paint_cursor(made: Scene, view: View, name: str, pin: Pin) -> None:
 
 
 def _line(canvas: Canvas, x: int) -> None:
-    """In the cells that are empty: nothing is covered by it."""
+    """In the cells that are empty and stand between no words: nothing is covered or torn by it."""
     for y in range(1, canvas.rows):
-        if canvas.char(x, y) in _EMPTY:
+        if canvas.char(x, y) in _EMPTY and canvas.char(x - 1, y) in _BESIDE and canvas.char(x + 1, y) in _BESIDE:
             canvas.put(x, y, LINE, Role.KEY)

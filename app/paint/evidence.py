@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from app.paint.canvas import Canvas, Role
 from app.paint.links import EFFECTS
-from app.paint.marks import GLYPHS, ROLES, TRIGGER
+from app.paint.marks import GLYPHS, ROLES, TIE, TRIGGER
 from app.paint.text import plain, wrap
 from app.paint.units import figure
 from app.paint.view import View
+from probes.moments import ties
 from probes.state import LaneState
 from probes.verdict import marks_in_order, seen
 
@@ -92,17 +93,15 @@ def _paint_links(sheet: Sheet, lane: LaneState) -> None:
 
 
 def _paint_marks(sheet: Sheet, lane: LaneState, view: View) -> None:
-    tap, before = view.session.tap_median_ns or 0, None
+    tied = ties(lane, view.session.tap_p95_ns or 0)
     zero = lane.zero.t if lane.zero is not None else view.run.started or 0
     for layer, mark in marks_in_order(lane):
         known, role, y = seen(lane, layer, mark), ROLES[mark.moment], sheet.used
         sheet.put(1, y, GLYPHS[mark.moment][not known], role)
-        # Nearer than what the tap itself costs: which of the two came first is not known.
-        tie = before is not None and mark.t - before < tap
-        sheet.put(2, y, "≈" if tie else " ", Role.DIM)
+        # Which of it and the one above came first is not known.
+        sheet.put(2, y, TIE if (layer, mark) in tied else " ", Role.DIM)
         sheet.put(3, y, figure(mark.t - zero), role)
         sheet.put(_ERR, y, f"± {figure(mark.err)}" if mark.err else "", Role.DIM)
         sheet.put(_LAYER, y, layer, Role.TEXT)
         sheet.put(_STAMP, y, mark.stamp, Role.DIM)
         sheet.write(mark.evidence if known else f"only claimed: {mark.evidence}", Role.TEXT)
-        before = mark.t

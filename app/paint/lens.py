@@ -80,8 +80,8 @@ WIDEST = Lens()
 
 
 def switched(lens: Lens, until: int, columns: int) -> Lens:
-    """The other axis. ``until``: the last time on it that there is something to see at, 0 where there is nothing yet;
-    ``columns``: its width."""
+    """The other axis. ``until``: the last mark (ns after the trigger), 0 where there is none yet; a linear axis begins
+    with them all, or as it was. ``columns``: its width."""
     other = replace(lens, mode="log" if lens.linear else "linear")
     return fitted(other, until, columns) if other.linear and until > 0 else other
 

@@ -19,7 +19,21 @@ LEGEND: tuple[Line, ...] = (
     (("  CancelRequest and its ErrorResponse 57014", Role.TEXT),),
     (("●", Role.CLEANUP), (" cleanup", Role.STRONG), ("  the layer holds nothing any more", Role.TEXT)),
     (("◇ □ ○", Role.TEXT), (" hollow", Role.STRONG), ("  only claimed by a library, not seen on the wire", Role.TEXT)),
-    (("▾", Role.ZERO), (" trigger", Role.STRONG), ("  zero; right of it 10 µs to 10 s, logarithmic", Role.TEXT)),
+    (("▾", Role.ZERO), (" trigger", Role.STRONG), ("  zero of the axis: logarithmic to 10 s, or linear", Role.TEXT)),
+    (("≈◆", Role.DONE), (" tie", Role.STRONG), ("  nearer to the mark before it than can be measured", Role.TEXT)),
+    (("‹◆ ◆›", Role.DONE), (" beyond", Role.STRONG), ("  a mark left or right of what the axis shows", Role.TEXT)),
+    (
+        ("▁▃▆", Role.RUNNING),
+        (" bytes", Role.STRONG),
+        ("  on the wire, the higher the more; ", Role.TEXT),
+        ("▁▃▆", Role.ALERT),
+        (" after Done", Role.TEXT),
+    ),
+    (
+        ("╰──◆", Role.STRONG),
+        (" thread", Role.STRONG),
+        ("  from a mark's cause to the mark; × the news ends", Role.TEXT),
+    ),
     (
         ("━", Role.RUNNING),
         (" runs, nobody told it yet   ", Role.TEXT),

@@ -60,7 +60,7 @@ def _pinned(name: str, pin: Pin, view: View) -> Line:
         return [*head, *when, *where, (f"{_GAP}no mark here", Role.DIM)]
     role = ROLES[mark.moment]
     known = seen(lane, pin.layer, mark)
-    claimed = "" if known else "only claimed: "
+    claimed = "" if known else "says "
     return [
         *head,
         (f"{GLYPHS[mark.moment][not known]} ", role),

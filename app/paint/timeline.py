@@ -13,7 +13,7 @@ from app.paint.marks import TRIGGER
 from app.paint.rows import Frame, paint_row, zero_of
 from app.paint.scene import Scene, Slot
 from app.paint.text import fit, plain, width
-from app.paint.units import figure
+from app.paint.units import figure, seconds
 from app.paint.view import View
 from probes.events import LAYERS, Layer
 from probes.state import LaneState, RunState
@@ -104,13 +104,25 @@ def axis_in(view: View, columns: int) -> Axis:
     return axis_of(view, 2 + label_width(columns, view.run) + 9, columns - 1)
 
 
+def last_mark(view: View) -> int:
+    """The time of the last mark of any lane, ns after its trigger; 0 where there is none."""
+    found = [
+        mark.t - zero
+        for lane in view.run.lanes
+        if (zero := zero_of(lane, view.run)) is not None
+        for row in lane.layers
+        for mark in row.marks
+    ]
+    return max(found, default=0)
+
+
 def extent(view: View) -> int:
-    """The last time, ns after its trigger, at which there is something to see on any lane; 0 where there is nothing."""
-    run, ends = view.run, [0]
-    for lane in run.lanes:
-        zero = zero_of(lane, run)
+    """The last time, ns after its trigger, at which there is something to see on any lane: a mark, or work that goes
+    on."""
+    ends = [last_mark(view)]
+    for lane in view.run.lanes:
+        zero = zero_of(lane, view.run)
         if zero is not None:
-            ends += [mark.t - zero for row in lane.layers for mark in row.marks]
             ends += [min(row.ended or view.now, view.now) - zero for row in lane.layers if row.started]
     return max(ends)
 
@@ -167,7 +179,7 @@ def title(view: View, _rows: int) -> tuple[str, str]:
 def timebase(view: View) -> str:
     """As an oscilloscope says it."""
     lens = view.lens
-    return f"{figure(lens.per_div)}/div" if lens.linear else "log axis"
+    return f"{seconds(lens.per_div / 1e9)}/div" if lens.linear else "log axis"
 
 
 def _paint_header(canvas: Canvas, view: View, axis: Axis) -> None:

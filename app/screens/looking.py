@@ -51,7 +51,7 @@ class LookingScreen(Screen[None]):
     # --- the timebase ---------------------------------------------------------------------------------
 
     def action_axis(self) -> None:
-        self.look(lenses.switched(self.lens, timeline.extent(self.looked_at()), self.track))
+        self.look(lenses.switched(self.lens, timeline.last_mark(self.looked_at()), self.track))
 
     def action_fit(self) -> None:
         self.look(lenses.fitted(self.lens, timeline.extent(self.looked_at()), self.track))
