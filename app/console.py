@@ -19,7 +19,7 @@ from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from app import theme
-from app.actions import actions, bindings
+from app.actions import ACTIONS, Shown, actions, bindings
 from app.keymap import DEFAULT as KEYS
 from app.keymap import Keymap
 from app.listen import Invitation
@@ -57,7 +57,8 @@ class ConsoleApp(App[None]):
         for each in theme.THEMES:
             self.register_theme(each)
         chosen = theme.NAMES[look.theme].name if look.theme in theme.NAMES else look.theme
-        self.shown = look.keys.shown
+        shown = {action.id: look.keys.shown(action) for action in ACTIONS}
+        self.shown: Shown = lambda action: shown[action.id]
         self.set_keymap(look.keys.for_textual())
         self.theme = chosen if chosen in self.available_themes else theme.DARK.name
 
@@ -83,12 +84,12 @@ class ConsoleApp(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The table of actions, and Textual's own."""
         if isinstance(screen, ScopeScreen):
-            for action in actions(screen.source.mode):
+            for action in (*actions(screen.source.mode), *actions("anywhere")):
                 name, _, rest = action.name.partition("(")
-                if screen.check_action(name, (int(rest[:-1]),) if rest else ()):
-                    yield SystemCommand(action.label, action.help, lambda name=action.name: screen.run_action(name))
-            for action in actions("anywhere"):
-                yield SystemCommand(action.label, action.help, lambda name=action.name: self.run_action(name))
+                parameters = tuple(int(each) for each in rest[:-1].split(",")) if rest else ()
+                if screen.check_action(name, parameters):
+                    title = f"{action.label or action.group} ({self._look.keys.first(action)})"
+                    yield SystemCommand(title, action.help, lambda name=action.name: screen.run_action(name))
         yield from super().get_system_commands(screen)
 
 

@@ -53,7 +53,11 @@ class Keymap:
         alike = [each for each in ACTIONS if (each.places, each.shown) == (action.places, action.shown)]
         if not any(each.id in self.changed for each in alike):
             return action.shown
-        return " ".join(dict.fromkeys(_word(self.keys(each)[0]) for each in alike))
+        return " ".join(dict.fromkeys(self.first(each) for each in alike))
+
+    def first(self, action: Action) -> str:
+        """One key that does it, as it is written."""
+        return _word(self.keys(action)[0])
 
     def for_textual(self) -> dict[str, str]:
         found = {action.id: action for action in ACTIONS}

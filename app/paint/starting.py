@@ -95,10 +95,13 @@ def _paint_part(canvas: Canvas, x: int, y: int, part: PartState, end: int) -> No
 
 def _advice(view: View) -> tuple[str, tuple[tuple[str, str], ...], Role]:
     if view.mode == "replay":
-        return "Press", (("space", "to play, or"), ("]", "for the first moment")), Role.TEXT
+        play, step = view.key("play", "space"), view.key("moment(1)", "]")
+        return "Press", ((play, "to play, or"), (step, "for the first moment")), Role.TEXT
     if view.session.ready:
-        return "Press", (("enter", "to start a run, then"), ("c", "to cancel it")), Role.TEXT
+        start, cancel = view.key("start", "enter"), view.key("cancel_all", "c")
+        return "Press", ((start, "to start a run, then"), (cancel, "to cancel it")), Role.TEXT
     failed = [part for part in view.session.parts if part.state == "failed"]
     if failed:
-        return f"{plain(failed[0].part)} failed: {plain(failed[0].detail)}", (("l", "for the log"),), Role.ALERT
+        words = f"{plain(failed[0].part)} failed: {plain(failed[0].detail)}"
+        return words, ((view.key("log", "L"), "for the log"),), Role.ALERT
     return "The lab is starting", (), Role.DIM

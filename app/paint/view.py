@@ -78,6 +78,8 @@ class View:
     hints: tuple[Hint, ...] = ()
     lens: Lens = WIDEST
     """How the timeline is looked at."""
+    spelt: tuple[tuple[str, str], ...] = ()
+    """Keys that are not as they were shipped: (action's name, how its key is written)."""
     flash_ns: int = 400_000_000
     """How long a transition of the machine counts as new."""
 
@@ -85,6 +87,10 @@ class View:
     def lanes(self) -> tuple[LaneState, ...]:
         """The run's lanes; before the first run those that it will have."""
         return self.run.lanes or tuple(LaneState(plan) for plan in self.settings.lanes)
+
+    def key(self, action: str, shipped: str) -> str:
+        """How the key of an action is written."""
+        return next((key for name, key in self.spelt if name == action), shipped)
 
     @property
     def lane(self) -> LaneState | None:

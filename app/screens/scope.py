@@ -127,9 +127,10 @@ class ScopeScreen(LookingScreen):
     def view(self) -> View:
         view = self.looked_at()
         shown = shown_by(self)
+        spelt = tuple((each.name, shown(each)) for each in actions(view.mode) if shown(each) != each.shown)
         hints = (hint(action, self.label(action.name), shown) for action in actions(view.mode) if self._offered(action))
         alarms = self.ear.listen(view.session.log) if view.mode == "live" else 0
-        return replace(view, hints=tuple(hints), alarms=alarms, late=self.frames.skipped)
+        return replace(view, hints=tuple(hints), spelt=spelt, alarms=alarms, late=self.frames.skipped)
 
     def looked_at(self) -> View:
         return replace(view_of(self.source, self.selected), lens=self.lens)

@@ -17,12 +17,12 @@ from app.paths import scenario_files
 from app.preferences import remember_theme, remembered_theme
 from app.screens.log import LogScreen
 from app.screens.pages import Reader
-from app.widgets.panel import KeyLine
+from app.widgets.panel import KeyLine, Panel
 from probes import events as ev
 from probes.replay import Player
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import ManualClock, RecordingHandle
-from tests.pilot.conftest import Open
+from tests.pilot.conftest import Open, shown
 
 
 async def test_ctrl_t_goes_through_the_themes_also_over_a_dialog(console: Open) -> None:
@@ -102,7 +102,11 @@ async def test_keys_of_ones_own_do_what_they_are_for_and_the_old_ones_do_not() -
     keys = parse('[live]\ncancel_all = ["k", "s"]\nscenarios = "c"\n"cancel_lane(2)" = "f2"\n', "mine.toml")
     app = CancelloscopeApp(RecordingHandle, kit.settings(), look=Look(keys=keys), clock=ManualClock(), ticker=False)
     async with app.run_test(size=(120, 36)) as pilot:
-        app.on_events(list(kit.running()))
+        app.on_events(list(kit.ready()))
+        app.scope.draw()
+        timeline = app.screen.query_one("#timeline", Panel)
+        assert "k to cancel it" in shown(timeline)
+        app.on_events([event for event in kit.running() if event.run])
         app.scope.draw()
         await pilot.press("k", "2", "f2", "s", "c")
         assert isinstance(app.handle, RecordingHandle)
@@ -175,3 +179,23 @@ async def test_a_replay_finds_the_lesson_in_its_header() -> None:
         await pilot.press("n")
         assert "Which callers got" in page(app)
         assert "▸ d  behind HTTP/2" in page(app)
+
+
+async def test_without_colours_everything_is_told_by_shapes(console: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {}
+    for plain in (False, True):
+        if plain:
+            monkeypatch.setenv("NO_COLOR", "1")
+        async with console() as it:
+            assert it.app.no_color is plain
+            await it.say(kit.settled(), kit.Told().zero)
+            texts[plain] = [it.text(name) for name in ("status", "timeline", "scoreboard", "machine")]
+    assert texts[True] == texts[False]
+    status, timeline, board, _ = texts[True]
+    assert "LIVE" in status
+    assert timeline.count("◆") >= 8
+    assert timeline.count("■") == 4
+    assert timeline.count("◇") == 1
+    assert "▒" in next(row for row in timeline.splitlines() if "zombie" in row)
+    assert all(word in timeline for word in ("nothing seen", "still held", "▾", "▌"))
+    assert all(word in board for word in ("never", "clean", "zombie"))

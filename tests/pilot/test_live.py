@@ -262,8 +262,11 @@ async def test_the_palette_has_the_actions_that_can_be_done(console: Open) -> No
     async with console() as it:
         await it.say(kit.ready())
         titles = [command.title for command in it.app.get_system_commands(it.app.screen)]
-        assert "start" in titles
-        assert "cancel all" not in titles
+        assert "start (enter)" in titles
+        assert "theme (ctrl+t)" in titles
+        assert "cancel all (c)" not in titles
+        assert len(set(titles)) == len(titles)
+        assert all(command.help for command in it.app.get_system_commands(it.app.screen))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 36), (200, 60), (60, 12), (30, 5)])
