@@ -13,7 +13,7 @@ from app.paint.canvas import Role
 from app.paint.pages import LEGEND, Line
 from app.paint.view import Hint, Mode
 
-Place = Literal["live", "replay", "anywhere", "log", "lesson", "scenarios", "lanes", "faults", "coverage"]
+Place = Literal["live", "replay", "anywhere", "log", "lesson", "scenarios", "lanes", "faults", "coverage", "history"]
 """Where an action can be done: on a main screen, or in a dialog."""
 
 LIVE: tuple[Place, ...] = ("live",)
@@ -26,6 +26,7 @@ SCENARIOS: tuple[Place, ...] = ("scenarios",)
 LANES: tuple[Place, ...] = ("lanes",)
 FAULTS: tuple[Place, ...] = ("faults",)
 COVERAGE: tuple[Place, ...] = ("coverage",)
+HISTORY: tuple[Place, ...] = ("history",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("machine", "M,shift+m", "M", "machine", "The machine on the whole screen, or the timeline", "look", 44),
     Action("back", "escape", "esc", "timeline", "The timeline again; it never cancels anything", "look", 0, LIVE),
     Action("coverage", "g", "g", "grid", "What can be tried, what has a scenario, what this session tried", "look", 46),
+    Action(
+        "history", "h", "h", "history", "The runs so far: each, against another, and all that are alike", "look", 48
+    ),
+    Action("pin", "p", "p", "pin", "Compare other runs with this one; again: each with the last", "look", 44),
     Action("addresses", "a", "a", "addresses", "Addresses and commands for outside clients", "look", 88, LIVE),
     Action("record", "r", "r", "record", "Start or stop a recording", "session", 70, LIVE),
     Action("replay", "R,shift+r", "R", "replay", "Replay what happened so far", "session", 65, LIVE),
@@ -205,6 +210,17 @@ ACTIONS: tuple[Action, ...] = (
         "open", "enter", "enter", "open", "Its scenarios; or its lane in the panel of lanes", "coverage", 99, COVERAGE
     ),
     Action("close", "escape,g,q", "esc", "leave", "Back", "coverage", 95, COVERAGE),
+    Action("move(-1)", "up", "up down", "", "A newer or an older run", "history", 0, HISTORY),
+    Action("move(1)", "down", "up down", "choose", "A newer or an older run", "history", 90, HISTORY),
+    Action("move(-10)", "pageup", "pgup pgdn", "", "Ten runs up or down", "history", 0, HISTORY),
+    Action("move(10)", "pagedown", "pgup pgdn", "page", "Ten runs up or down", "history", 40, HISTORY),
+    Action("move(-9999)", "home", "home end", "", "The newest or the oldest run", "history", 0, HISTORY),
+    Action("move(9999)", "end", "home end", "", "The newest or the oldest run", "history", 0, HISTORY),
+    Action("lane(1)", "tab", "tab", "lane", "The next lane; shift+tab: the one before", "history", 60, HISTORY),
+    Action("lane(-1)", "shift+tab", "tab", "", "The next lane; shift+tab: the one before", "history", 0, HISTORY),
+    Action("pin", "p", "p", "pin", "Compare others with this run; again: with none", "history", 80, HISTORY),
+    Action("open", "enter", "enter", "open", "This run in the replay, from its end", "history", 99, HISTORY),
+    Action("close", "escape,h,q", "esc", "leave", "Back", "history", 95, HISTORY),
 )
 
 GROUPS = {
@@ -221,12 +237,13 @@ GROUPS = {
     "lanes": "in the panel of lanes",
     "faults": "in the menu of faults",
     "coverage": "in the grid",
+    "history": "in the history",
 }
 
 
 DIALOGS: dict[Mode, tuple[Place, ...]] = {
-    "live": ("scenarios", "lanes", "faults", "coverage", "lesson", "log"),
-    "replay": ("coverage", "lesson", "log"),
+    "live": ("scenarios", "lanes", "faults", "coverage", "history", "lesson", "log"),
+    "replay": ("coverage", "history", "lesson", "log"),
 }
 """The dialogs that are opened from a screen, and have keys of their own."""
 

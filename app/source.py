@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from app import commands
+from app.annals import Annals
 from app.paint.view import Playback, View
 from app.settings import RunSettings
 from app.tally import Tally
@@ -100,6 +101,12 @@ class Source(Protocol):
     @property
     def tally(self) -> Tally: ...
 
+    @property
+    def annals(self) -> Annals: ...
+
+    def past(self, number: int) -> RunState:
+        """How a run that is over ended; an empty one for a number that is not there."""
+
 
 def view_of(source: Source, selected: int) -> View:
     """The picture of this moment. A run that has ended is looked at as it stood at its end."""
@@ -135,6 +142,7 @@ class LiveSource:
         self._planned_after: int | None = None
         self.log = SessionLog()
         self.tally = Tally(lambda: self.log.runs, self.log.run)
+        self.annals = Annals(lambda: self.log.runs, self.log.run)
         self.recording: str | None = None
         self.recorded = 0
         """Bytes of it that are on the disk."""
@@ -192,6 +200,9 @@ class LiveSource:
     def title(self) -> str:
         return self.settings.title
 
+    def past(self, number: int) -> RunState:
+        return self.log.run(number)
+
     @property
     def history(self) -> Sequence[RunState]:
         return _settled(map(self.log.run, _last(self.log.runs)))
@@ -205,8 +216,12 @@ class ReplaySource:
     def __init__(self, player: Player, path: Path | None = None, *, live: bool = False) -> None:
         self.player, self.live = player, live
         self.tally = Tally(lambda: self.player.log.runs, self.player.log.past, at_once=_DECODED_AT_ONCE)
+        self.annals = Annals(lambda: self.player.runs, self.past, at_once=_DECODED_AT_ONCE)
         self.recording = None if path is None else str(path)
         self.recorded, self.listening = 0, False
+
+    def past(self, number: int) -> RunState:
+        return self.player.log.outline(number) if number in self.player.runs else RunState()
 
     @property
     def number(self) -> int:

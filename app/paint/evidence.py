@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.paint import saying
 from app.paint.canvas import Canvas, Role
 from app.paint.links import EFFECTS
 from app.paint.marks import GLYPHS, ROLES, TIE, TRIGGER
@@ -53,7 +54,8 @@ def paint_evidence(view: View, columns: int, rows: int) -> Sheet:
     if lane.zero is not None:
         sheet.put(1, 1, TRIGGER, Role.ZERO)
         sheet.put(3, 1, "0", Role.ZERO)
-        sheet.write(f"{lane.zero.cause} {lane.zero.detail}".strip(), Role.ZERO)
+        words = f"{lane.zero.cause} {lane.zero.detail}".strip()
+        sheet.write("; ".join(filter(None, (words, saying.became(view, view.selected)))), Role.ZERO)
     _paint_budgets(sheet, lane)
     _paint_faults(sheet, lane)
     _paint_links(sheet, lane)

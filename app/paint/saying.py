@@ -114,6 +114,15 @@ def told(lanes: Sequence[Forecast], name: str, shared: bool = False) -> str:
     return plain(f"{said.lane}: {winner(said)[0]}; {name} never fires: {never}")
 
 
+def became(view: View, lane: int) -> str:
+    """Of the run that is shown: whether what was said of this lane's timers came true; empty where nothing is known."""
+    found = of_view(view)
+    came = found.truths[lane] if lane < len(found.truths) else Truth.OPEN
+    if came in (Truth.OPEN, Truth.UNSAID) or (came is Truth.TRUE and not found.lanes[lane].timers):
+        return ""
+    return f"{came}: {winner(found.lanes[lane])[0]}"
+
+
 def rows(saying: Saying) -> int:
     """Lines that all of it needs in a panel: the line for the run, one a lane, and two that say why."""
     return 1 + (len(saying.lanes) > 1) * len(saying.lanes) + 2

@@ -8,7 +8,7 @@ from statistics import median
 
 from app.paint.canvas import Canvas, Role
 from app.paint.text import first_that_fits, fit, plain
-from app.paint.units import NONE, figure, residue_text, size
+from app.paint.units import NONE, delta, figure, residue_text, size
 from app.paint.view import View
 from probes import verdict as judge
 from probes.state import LaneState, Moment, RunState
@@ -58,14 +58,22 @@ def paint_scoreboard(view: View, columns: int, rows: int) -> Canvas:
             canvas.put(x, y, first_that_fits(cells - (x + cells < columns) * 2, *texts), role)
     y = len(view.run.lanes) + 1
     if view.run.lanes:
-        _paint_skew(canvas, y, view.run, places)
-        _paint_median(canvas, y + 1, view, places)
+        if skew := not _skew_above(view, rows):
+            _paint_skew(canvas, y, view.run, places)
+        if view.reference is not None:
+            _paint_deltas(canvas, y + skew, view, view.reference, places)
+        _paint_median(canvas, y + skew + (view.reference is not None), view, places)
     return canvas
 
 
 def title(view: View, rows: int) -> tuple[str, str]:
     """The skew stands here where the panel has no row for it."""
-    return "scoreboard", skew_text(view.run) if rows < len(view.run.lanes) + 2 else ""
+    return "scoreboard", skew_text(view.run) if _skew_above(view, rows) else ""
+
+
+def _skew_above(view: View, rows: int) -> bool:
+    """Whether the skew has no row of its own: what a run is compared with is worth more."""
+    return rows < len(view.run.lanes) + 2 + (view.reference is not None)
 
 
 def skew_text(run: RunState) -> str:
@@ -78,7 +86,7 @@ def _places(columns: int) -> list[tuple[Column, int, int]]:
     """Each column with its first cell and its width: between narrow and wide by what there is."""
     narrow, wide = sum(column.narrow for column in COLUMNS), sum(column.wide for column in COLUMNS)
     share = min(1.0, max(0.0, (columns - 1 - narrow) / (wide - narrow)))
-    spare = max(0, min(4, (columns - 1 - wide) // len(COLUMNS)))
+    spare = max(0, min(6, (columns - 1 - wide) // len(COLUMNS)))
     places, x = [], 1
     for column in COLUMNS:
         cells = int(column.narrow + (column.wide - column.narrow) * share) + spare
@@ -93,6 +101,27 @@ def _paint_skew(canvas: Canvas, y: int, run: RunState, places: list[tuple[Column
     canvas.put(1, y, "skew", Role.DIM)
     for (moment, _), (_, x, _) in zip(_MOMENTS, places[1:], strict=False):
         canvas.put(x, y, figure(judge.skew(run, moment)), Role.DIM)
+
+
+def _paint_deltas(
+    canvas: Canvas, y: int, view: View, reference: RunState, places: list[tuple[Column, int, int]]
+) -> None:
+    """How the selected lane differs from the run that it is compared with, aligned at their triggers."""
+    canvas.put(1, y, f"vs {reference.run}" + (" pinned" if view.pinned else " before"), Role.KEY)
+    lane = view.run.lanes[view.selected] if view.selected < len(view.run.lanes) else None
+    then = None if lane is None else reference.lane(lane.name)
+    if lane is None or then is None:
+        canvas.put(places[1][1], y, "has no such lane", Role.DIM)
+        return
+    for (moment, role), (_, x, cells) in zip(_MOMENTS, places[1:], strict=False):
+        text = delta(judge.offset(lane, judge.headline(lane, moment)), judge.offset(then, judge.headline(then, moment)))
+        canvas.put(x, y, fit(text, cells - 1), role)
+    ended = reference.ended or 0
+    was = judge.verdict(then, ended)
+    if (before := judge.zombie(then, ended).ns) or judge.zombie(lane, view.now).ns:
+        canvas.put(places[4][1], y, fit(delta(judge.zombie(lane, view.now).ns, before), places[4][2] - 1), Role.DIM)
+    same = was == judge.verdict(lane, view.now)
+    canvas.put(places[-1][1], y, f"{'also' if same else 'was'} {was}", Role.DIM if same else Role.KEY)
 
 
 def _paint_median(canvas: Canvas, y: int, view: View, places: list[tuple[Column, int, int]]) -> None:
@@ -115,7 +144,9 @@ def _moment(moment: Moment, role: Role) -> Callable[[LaneState, View], Cell]:
     def cell(lane: LaneState, view: View) -> Cell:
         at = judge.offset(lane, judge.headline(lane, moment))
         if at is not None:
-            return (figure(at),), role
+            then = None if view.reference is None else view.reference.lane(lane.name)
+            was = None if then is None else judge.offset(then, judge.headline(then, moment))
+            return ((figure(at),) if was is None else (f"{figure(at)} {delta(at, was)}", figure(at))), role
         if moment is Moment.INTERRUPT and judge.verdict(lane, view.now) in (judge.ZOMBIE, judge.CLAIMED, judge.LEAK):
             return ("never" if lane.teardown is not None else "not yet",), Role.ALERT
         return _NOTHING

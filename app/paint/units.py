@@ -30,6 +30,13 @@ def exact(ns: int) -> str:
     return f"{ns / 1e6:.3f} ms" if value < 1_000_000_000 else f"{ns / 1e9:.4f} s"
 
 
+def delta(now: int | None, then: int | None) -> str:
+    """How much later (+) or earlier (-) it came than in the other run; what only one of them has is said."""
+    if now is None or then is None:
+        return "" if now is then else "was never" if then is None else f"was {figure(then)}"
+    return f"{'+' if now >= then else '-'}{figure(abs(now - then))}"
+
+
 def size(count: int) -> str:
     """Bytes: ``512 B``, ``1.2 KiB``, ``118 KiB``."""
     value, unit = float(count), "B"

@@ -80,6 +80,9 @@ class View:
     """How the timeline is looked at."""
     spelt: tuple[tuple[str, str], ...] = ()
     """Keys that are not as they were shipped: (action's name, how its key is written)."""
+    reference: RunState | None = None
+    """What the run is compared with: the last of its scenario, or where ``pinned`` the one that somebody chose."""
+    pinned: bool = False
     flash_ns: int = 400_000_000
     """How long a transition of the machine counts as new."""
 

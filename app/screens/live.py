@@ -80,7 +80,7 @@ class LiveScreen(PlanningScreen):
                 return self._told or None
             case "replay":
                 return (self.live.idle and self.live.log.latest > 0) or None
-        return True
+        return super().check_action(action, parameters)
 
     def label(self, name: str) -> str:
         if name == "record" and self.source.recording:
@@ -152,12 +152,19 @@ class LiveScreen(PlanningScreen):
 
     def action_replay(self) -> None:
         """The session so far, standing at the newest run's first trigger."""
-        player = Player(self.live.log.archive())
         zeros = [lane.zero.t for lane in self.live.latest.lanes if lane.zero is not None]
-        player.seek(min(zeros, default=player.run_start(self.live.log.latest)))
+        self._replay(min(zeros, default=None))
+
+    def open_run(self, number: int) -> None:
+        self._replay(self.live.past(number).ended, number)
+
+    def _replay(self, t: int | None, number: int = 0) -> None:
+        """From ``t`` on; where there is none, from the run's start: of the newest where no ``number`` is given."""
+        player = Player(self.live.log.archive())
+        player.seek(player.run_start(number or self.live.log.latest) if t is None else t)
         source = ReplaySource(player, self.handle.recording)
         screen = ReplayScreen(source, clock=self._clock, ticker=self._ticker)
-        screen.selected, screen.lens = self.selected, self.lens
+        screen.selected, screen.lens, screen.pinned = self.selected, self.lens, self.pinned
         self.app.push_screen(screen, lambda _: self.changed())
 
     @property

@@ -57,10 +57,11 @@ class ReplayScreen(ScopeScreen):
         return super().label(name)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        del parameters
         if action == "again":
             return False
-        return action not in ("slow", "loop") or trigger(self.shown_run) is not None or None
+        if action in ("slow", "loop"):
+            return trigger(self.shown_run) is not None or None
+        return super().check_action(action, parameters)
 
     def lesson(self) -> Lesson:
         from app.scenario import taught
@@ -92,6 +93,11 @@ class ReplayScreen(ScopeScreen):
         self.changed()
 
     # --- slow motion ----------------------------------------------------------------------------------
+
+    def open_run(self, number: int) -> None:
+        ended = self.source.past(number).ended
+        self.player.seek(self.player.run_start(number) if ended is None else ended)
+        self.changed()
 
     @property
     def shown_run(self) -> RunState:

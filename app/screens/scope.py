@@ -20,10 +20,11 @@ from app.paint import evidence, guests, machine, scoreboard, stage, timeline, ti
 from app.paint.frame import Chrome
 from app.paint.status import is_small, paint_small, paint_status
 from app.paint.view import View
+from app.screens.comparing import Comparing
 from app.screens.coverage import CoverageScreen
+from app.screens.history import HistoryScreen
 from app.screens.lesson import LessonScreen
 from app.screens.log import LogScreen
-from app.screens.looking import LookingScreen
 from app.screens.pages import EvidenceScreen, HelpScreen, shown_by
 from app.source import Source, view_of
 from app.widgets.panel import KeyLine, Panel
@@ -38,7 +39,7 @@ _LEAST = 12
 """Rows that must be left below the machine for the evidence to have them."""
 
 
-class ScopeScreen(LookingScreen):
+class ScopeScreen(Comparing):
     """Draws what its source gives, at most 30 times a second and only when something changed."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-medium"), (118, "-wide"), (160, "-huge")]  # noqa: RUF012
@@ -101,7 +102,7 @@ class ScopeScreen(LookingScreen):
         """One frame, if there is anything to it and it can be seen; else the ticker sleeps."""
         top = self.app.screen
         covered = top is not self and isinstance(top, ScopeScreen)
-        if isinstance(top, CoverageScreen) and top.follow():
+        if isinstance(top, CoverageScreen | HistoryScreen) and top.follow():
             self._dirty = True
         if isinstance(top, LogScreen):
             top.follow()
@@ -130,7 +131,7 @@ class ScopeScreen(LookingScreen):
         spelt = tuple((each.name, shown(each)) for each in actions(view.mode) if shown(each) != each.shown)
         hints = (hint(action, self.label(action.name), shown) for action in actions(view.mode) if self._offered(action))
         alarms = self.ear.listen(view.session.log) if view.mode == "live" else 0
-        return replace(view, hints=tuple(hints), spelt=spelt, alarms=alarms, late=self.frames.skipped)
+        return self.compared(replace(view, hints=tuple(hints), spelt=spelt, alarms=alarms, late=self.frames.skipped))
 
     def looked_at(self) -> View:
         return replace(view_of(self.source, self.selected), lens=self.lens)
@@ -149,7 +150,7 @@ class ScopeScreen(LookingScreen):
         board = self.query_one("#scoreboard")
         board.display = view.run.started is not None
         extra = {"box": 4, "rule": 2, "bare": 1}[chrome] + (rows >= _TALL)
-        board.styles.height = lanes + extra
+        board.styles.height = lanes + extra + (rows >= _TALL and view.reference is not None)
         tall = rows >= _TALL and view.run.started is not None
         self.query_one("#evidence").display = tall
         self.query_one("#timeline").display = True

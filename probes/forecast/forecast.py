@@ -9,7 +9,7 @@ from enum import StrEnum
 from probes.catalogue import TIMERS
 from probes.events import CALLED_BY, GUEST, LanePlan
 from probes.forecast import grpc, http, postgres
-from probes.forecast.window import AT_ONCE, FOREVER, SOON, Timer, Window, over
+from probes.forecast.window import AT_ONCE, FOREVER, SOON, Timer, Window, about, over
 from probes.units import parse_duration, seconds_text
 
 SHARED = "shared deadline"
@@ -66,10 +66,18 @@ def _timers(plan: LanePlan, deadline: float | None) -> list[Timer]:
     if plan.protocol.startswith("http/") and (why := http.cannot(plan)):
         found = [Timer(each.name, each.seconds, Window(0.0, FOREVER.latest), why) for each in found]
     if (limit := plan.timeouts.get("asyncio.timeout")) is not None:
-        found.append(Timer("asyncio.timeout", limit, AT_ONCE.plus(limit), "asyncio.timeout covers the whole call"))
+        found.append(_whole(plan, limit))
     if deadline is not None:
         found.append(Timer(SHARED, deadline, AT_ONCE.plus(deadline), "the shared deadline cancels every open lane"))
     return found + [_link(plan, text) for text in plan.middleware if text.startswith(_LINK)]
+
+
+def _whole(plan: LanePlan, seconds: float) -> Timer:
+    name = "asyncio.timeout"
+    if "swallow" in plan.middleware:
+        why = "a link swallows what asyncio.timeout raises"
+        return Timer(name, seconds, Window(seconds, FOREVER.latest), why)
+    return Timer(name, seconds, AT_ONCE.plus(seconds), "asyncio.timeout covers the whole call")
 
 
 def _link(plan: LanePlan, text: str) -> Timer:
@@ -79,7 +87,9 @@ def _link(plan: LanePlan, text: str) -> Timer:
         # Around each fetch, and nothing while its owner is busy.
         fetch = Window(0.0, postgres.end(plan).latest)
         return Timer(text, seconds, over(seconds, fetch, SOON), why)
-    return Timer(text, seconds, SOON.plus(seconds), why)
+    # Of an HTTP response's body it counts from the head on.
+    late = about(plan.delay, SOON.latest).latest if plan.phase == "response body" else SOON.latest
+    return Timer(text, seconds, Window(seconds, late + seconds), why)
 
 
 def _decide(plan: LanePlan, timers: tuple[Timer, ...]) -> Forecast:

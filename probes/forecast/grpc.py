@@ -12,6 +12,7 @@ from probes.forecast.window import (
     Window,
     about,
     disturbed_end,
+    handed_on,
     streaming,
     total_s,
 )
@@ -26,7 +27,7 @@ def timers(plan: LanePlan) -> list[Timer]:
     seconds = plan.timeouts.get("deadline")
     if seconds is None:
         return []
-    if any(link in ("drop-deadline", "independent") for link in plan.middleware):
+    if not handed_on(plan):
         return [Timer("deadline", seconds, None, "a link of the middleware does not hand the deadline on")]
     window = AT_ONCE.plus(seconds)
     if _outside(plan) and seconds > _reached(plan):

@@ -18,6 +18,7 @@ from probes.forecast.window import (
     about,
     disturbed_end,
     disturbing,
+    handed_on,
     held,
     over,
     silent_from,
@@ -58,6 +59,8 @@ def cannot(plan: LanePlan) -> str:
 
 
 def _timer(plan: LanePlan, name: str, seconds: float) -> Timer:
+    if not handed_on(plan):
+        return Timer(name, seconds, None, f"a link of the middleware does not hand {name} on")
     waits = [wait for wait in _waits(plan) if wait.timer == name]
     if not waits:
         window = over(seconds, SHORT, SOON)

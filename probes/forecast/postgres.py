@@ -16,6 +16,7 @@ from probes.forecast.window import (
     about,
     disturbed_end,
     disturbing,
+    handed_on,
     held,
     over,
 )
@@ -39,7 +40,10 @@ class Command(NamedTuple):
 def timers(plan: LanePlan) -> list[Timer]:
     """Those that are set, as they come to bear on the call of this phase."""
     command = _command(plan)
-    return [
+    bound = plan.timeouts.get("close")
+    why = "close bounds connection.close() and nothing else"
+    closing = [] if bound is None else [Timer("close", bound, None, why, covers=False)]
+    return closing + [
         each
         for name, make in (("timeout", _timeout), ("command_timeout", _command_timeout), ("statement_timeout", _server))
         if (seconds := plan.timeouts.get(name)) is not None
@@ -57,12 +61,8 @@ def by_cursor(plan: LanePlan) -> bool:
     return plan.phase == "rows streaming" and asked == "cursor"
 
 
-def _handed_on(plan: LanePlan) -> bool:
-    return not any(link in ("drop-deadline", "independent") for link in plan.middleware)
-
-
 def _timeout(plan: LanePlan, seconds: float, command: Command | None) -> Timer:
-    if not _handed_on(plan):
+    if not handed_on(plan):
         return Timer("timeout", seconds, None, "a link of the middleware does not hand the timeout on")
     if plan.phase in _CONNECTING or plan.phase == "pool acquire":
         length = held(plan.delay) if plan.phase == "startup" else FOREVER
@@ -76,7 +76,7 @@ def _command_timeout(plan: LanePlan, seconds: float, command: Command | None) ->
     name = "command_timeout"
     if plan.phase in _CONNECTING or plan.phase == "pool acquire":
         return Timer(name, seconds, None, "command_timeout does not cover connecting or waiting for the pool")
-    if plan.timeouts.get("timeout") is not None and _handed_on(plan) and plan.phase != "cursor":
+    if plan.timeouts.get("timeout") is not None and handed_on(plan) and plan.phase != "cursor":
         return Timer(name, seconds, None, "the call's own timeout takes the place of command_timeout")
     return _clients(name, plan, seconds, command)
 

@@ -73,6 +73,11 @@ def streaming(plan: LanePlan) -> Window:
     return Window(total_s(plan), most)
 
 
+def handed_on(plan: LanePlan) -> bool:
+    """Whether the links of the middleware hand the client's own timeouts on."""
+    return not any(link in ("drop-deadline", "independent") for link in plan.middleware)
+
+
 # --- faults ---------------------------------------------------------------------------------------------
 
 _SILENT = frozenset({"freeze", "black-hole", "hold"})

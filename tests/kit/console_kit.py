@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from app import commands
 from app.library import Library
 from app.paint.view import View
@@ -19,6 +21,7 @@ from probes import events as ev
 from probes.clock import Clock, Stamp
 from probes.events import CALL, TO_CLIENT, TO_SERVER, Event, LanePlan
 from probes.sink import Sink
+from probes.state import RunState
 
 SECOND = 1_000_000_000
 RUN_BEGIN = 100 * SECOND
@@ -313,3 +316,15 @@ def timed_out(plan: RunSettings | None = None) -> Sequence[Event]:
     for layer in ("server", "client", "caller"):
         told.span(ev.SpanCompleted, 1_100, "http/2", layer)
     return told.events
+
+
+def shifted(run: RunState, lane: str, ns: int) -> RunState:
+    """The same run, in which one lane was slower: every mark of it came so much later."""
+    found = run.lane(lane)
+    assert found is not None
+    layers = tuple(
+        structs.replace(layer, marks=tuple(structs.replace(mark, t=mark.t + ns) for mark in layer.marks))
+        for layer in found.layers
+    )
+    slower = structs.replace(found, layers=layers)
+    return structs.replace(run, lanes=tuple(slower if each is found else each for each in run.lanes))

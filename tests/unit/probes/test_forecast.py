@@ -53,6 +53,9 @@ HTTP = [
     ("pool wait", {"pool": 0.4}, {"delay": 0.1}, NOBODY),
     ("request body", {"write": 0.1, "read": 0.1}, PAUSED, NOBODY),
     ("request body", {"write": 0.4}, {"cause": "write timeout"}, "write"),
+    ("response headers", {"read": 0.4}, {"delay": 30.0, "middleware": ("drop-deadline",)}, NOBODY),
+    ("response headers", {"asyncio.timeout": 0.4}, {"delay": 30.0, "middleware": ("swallow",)}, UNKNOWN),
+    ("response headers", {"read": 0.4}, {"delay": 30.0, "middleware": ("add-timeout:100ms",)}, "add-timeout:100ms"),
     ("idle", {"read": 0.1, "connect": 0.1}, {}, NOBODY),
     ("idle", {}, {"shared": 0.4}, SHARED),
     ("response body", {"read": 0.4}, {**PAUSED, "faults": (SILENT,)}, "read"),
@@ -115,6 +118,7 @@ POSTGRES = [
     ("COPY out", {"timeout": 0.4}, PAUSED, "timeout"),
     ("COPY in", {"timeout": 0.5, "statement_timeout": 0.3}, {"interval": 30.0}, UNKNOWN),
     ("LISTEN", {"timeout": 0.1, "command_timeout": 0.1, "statement_timeout": 0.1}, {}, NOBODY),
+    ("statement executing", {"close": 0.1}, {"delay": 60.0}, NOBODY),
     ("LISTEN", {"asyncio.timeout": 0.4}, {}, "asyncio.timeout"),
 ]
 
