@@ -11,7 +11,9 @@ from app.paint.status import put_hints
 from app.paint.text import fit, plain, wrap
 from app.paint.view import Hint
 
-_TIME, _WHO = 11, 13
+_TIME, _WHO, _WHO_WHOLE = 11, 13, 22
+"""Columns of the time and of the speaker, whose name is whole where there is room for it."""
+_WIDE = 100
 _TOP, _BOTTOM = 2, 2
 """Rows above and below what was said."""
 
@@ -31,16 +33,17 @@ def title(pane: Pane, columns: int, rows: int) -> tuple[str, str]:
 def log_lines(pane: Pane, columns: int) -> list[Line]:
     """Every line that was said, in rows of ``columns``; times in seconds since the first one."""
     first = pane.log[0][0] if pane.log else 0
+    names = _WHO_WHOLE if columns >= _WIDE else _WHO
     lines: list[Line] = []
     for t, who, text in pane.lines:
         bad = is_bad(text)
         head: Line = (
             (f"{(t - first) / 1e9:>{_TIME - 3}.3f} s", Role.DIM),
             (" ! " if bad else "   ", Role.ALERT),
-            (f"{fit(plain(who), _WHO - 1):<{_WHO}}", Role.STRONG),
+            (f"{fit(plain(who), names - 1):<{names}}", Role.STRONG),
         )
-        blank: Line = ((" " * (_TIME + 2 + _WHO), Role.TEXT),)
-        for number, row in enumerate(wrap(plain(text), max(16, columns - _TIME - _WHO - 3)) or [""]):
+        blank: Line = ((" " * (_TIME + 2 + names), Role.TEXT),)
+        for number, row in enumerate(wrap(plain(text), max(16, columns - _TIME - names - 3)) or [""]):
             lines.append((*(blank if number else head), (row, Role.ALERT if bad else Role.TEXT)))
     return lines
 
