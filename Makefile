@@ -29,7 +29,7 @@ bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks
 
 soak: $(STAMP)
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak --timeout 0
 
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py
