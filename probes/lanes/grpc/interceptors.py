@@ -1,14 +1,15 @@
 """The links of a lane's middleware as client interceptors of grpc.aio, one class for each arity, as users write theirs.
 
-What an interceptor can do differs with the arity (grpcio 1.85, read and measured):
+What an interceptor can do differs with the arity (grpcio 1.85, measured):
 
 * One response: everything is awaited inside the interceptor, which runs in a task of grpc's. A cancel of the caller
   reaches it there, and what it returns is the answer, whatever became of the call.
 * A stream of responses: the interceptor has returned before the first of them comes. It can only hand out an iterator
-  of its own, and the caller's Call goes round that: its ``cancel()`` ends the RPC, and so does its finalizer, when the
-  caller has let go of it. So a link that shields hands out a Call of its own (``_Kept``).
+  of its own, and the caller's Call goes round that: its ``cancel()``, which every caller should have in a finally, ends
+  the RPC. So a link that shields hands out a Call of its own (``_Kept``).
 * A stream of requests: they come from an iterator. A caller that writes waits in a queue of grpc's, where no
-  interceptor hears of its cancel; and one whose interceptor awaits the response inside waits for ever.
+  interceptor hears of its cancel; and one whose interceptor awaits the response inside waits for ever, and is told of
+  its cancel by InvalidStateError.
 """
 
 from __future__ import annotations
