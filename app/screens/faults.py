@@ -33,7 +33,9 @@ class FaultsScreen(Dialog[commands.Fault | commands.Clear]):
         self.board.styles.height = height(self.menu)
 
     def _paint(self, columns: int, rows: int) -> Canvas:
-        return paint_faults(self.menu, self.hints("faults"), columns, rows)
+        turns = self.menu.item.turns
+        offered = [hint for hint in self.hints("faults") if turns or not hint.action.startswith("turn")]
+        return paint_faults(self.menu, offered, columns, rows)
 
     def _show(self, menu: Menu) -> None:
         self.menu = menu
