@@ -131,13 +131,13 @@ def _measured(path: Path) -> dict[str, Any]:
     return measured
 
 
-async def _in_terminal(path: Path) -> tuple[float, float]:
+async def _in_terminal(path: Path, pause: float) -> tuple[float, float]:
     """Milliseconds from exec to the first frame of a replay; MiB at its peak after a look at the end and at marks."""
     with Terminal(*command(), "replay", str(path), columns=120, rows=36) as terminal:
         frame = await terminal.until(b"REPLAY", timeout=120)
         for key in (b"\x1b[F", b"[", b"[", b"\x1b[H", b"]"):
             terminal.press(key)
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(pause)
         peak = _peak_mib(terminal.process.pid)
         terminal.press(b"q")
         await terminal.status()
@@ -151,9 +151,9 @@ def _peak_mib(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
-def _print(title: str, path: Path, count: int) -> None:
+def _print(title: str, path: Path, count: int, pause: float) -> None:
     measured = _measured(path)
-    frame, peak = asyncio.run(_in_terminal(path))
+    frame, peak = asyncio.run(_in_terminal(path, pause))
     mib = path.stat().st_size >> 20
     print(heading(f"Replay of {count} events in {measured['runs']} runs {title}, {mib} MiB"))
     print(f"{'first frame painted, from opening the file':<44} {measured['first']:>9.1f} ms{'':>20} budget: <= 500")
@@ -170,7 +170,7 @@ def main(brief: bool = False) -> None:
         for title, run in (("of the usual size", usual()), ("that stream", streamed())):
             path = Path(folder) / "session.jsonl"
             write(path, run, count)
-            _print(title, path, max(1, count // len(run)) * len(run))
+            _print(title, path, max(1, count // len(run)) * len(run), 0 if brief else _PAUSE)
             path.unlink()
 
 

@@ -219,6 +219,10 @@ class Lab:
         """Press the key: cancel all lanes of the open run, or one."""
         self.process.send(commands.Cancel(lane=lane, cause=cause, key_ns=Clock().now().t))
 
+    def stop(self) -> None:
+        """End the open run: what is to be seen of it has been seen, and the rest of its time would be waited out."""
+        self.process.send(commands.Stop())
+
     async def ended(self, run: int) -> Ran:
         """Wait for the end of ``run``; what is true of all runs is checked."""
         await self.until(lambda: self.of(RunEnded, run))

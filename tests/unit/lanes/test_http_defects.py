@@ -9,7 +9,7 @@ from probes.events import Signal, SpanFailed, SpanStarted
 from probes.state import LaneState
 from probes.verdict import CLEAN, LEAK, NOT_CANCELLED, TOO_LATE, ZOMBIE
 from tests.kit.http_lanes import cell, done, in_phase, said, wire
-from tests.kit.lab_kit import Lab
+from tests.kit.lab_kit import PATIENT, Lab
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -108,11 +108,13 @@ async def test_an_abandoned_download_starves_the_connection(lab: Lab) -> None:
     """What nobody consumes is never credited to the connection's window, 16 MiB of it: in the end nothing comes."""
     options = {"follow_up": 20, "follow_up_timeout": 0.5}
     plan = cell("http/2", "response body", size=1 << 16, chunks=10_000, interval="0s", options=options)
-    run = lab.fire(plan, settle=15.0)
+    run = lab.fire(plan, settle=PATIENT)
     await lab.armed(run)
     lab.cancel()
-    ran = await lab.ended(run)
-    assert [event.error for event in ran.of(SpanFailed) if event.name == "follow-up"] == ["ReadTimeout"]
+    (failed,) = await lab.until(lambda: [event for event in lab.of(SpanFailed, run) if event.name == "follow-up"])
+    assert failed.error == "ReadTimeout"
+    lab.stop()
+    await lab.ended(run)
 
 
 async def test_a_hundred_abandoned_requests_are_the_most(lab: Lab) -> None:
