@@ -31,6 +31,7 @@ DSN_VARIABLE = "CANCELLOSCOPE_PG"
 LAB = "lab"
 _BLOCK = 1 << 18
 _QUIT_TIMEOUT = 3.0
+_KILL_TIMEOUT = 3.0
 _TERMINATE_TIMEOUT = 1.0
 _EXIT_TIMEOUT = 1.0
 _DEATHS = 3
@@ -277,7 +278,7 @@ async def _end(process: Process, living: asyncio.Task[None]) -> None:
         if done:
             return
         _signal(process, number)
-    await asyncio.wait({living}, timeout=_QUIT_TIMEOUT)
+    await asyncio.wait({living}, timeout=_KILL_TIMEOUT)
 
 
 def _signal(process: Process, number: signal.Signals) -> None:

@@ -10,11 +10,12 @@ import re
 import pytest
 
 from probes.catalogue import TIMERS
+from probes.events import TO_CLIENT, CleanedUp, FrameSeen
 from probes.machine import State
 from probes.state import LaneState, Moment
 from probes.verdict import CLEAN, LEAK, TOO_LATE, ZOMBIE
 from tests.kit.http_lanes import CELLS, HTTP, done, evidence, in_every_phase, in_phase, said, wire
-from tests.kit.lab_kit import Lab
+from tests.kit.lab_kit import PATIENT, Lab
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -120,10 +121,30 @@ async def test_closing_the_client_ends_what_has_a_connection_and_nothing_else(la
     assert (wire(found["idle"]), *said(found["idle"])) == ("client>server FIN", CLEAN, {})
 
 
+def cleaned(lab: Lab, run: int) -> set[str]:
+    """The lanes of which client, server and resource hold nothing any more; a handshake has no handler."""
+    ends = {(event.lane, event.layer) for event in lab.of(CleanedUp, run)}
+    layers = dict.fromkeys(OPEN, ("client", "resource", "server")) | {"TLS handshake": ("client",)}
+    return {phase for phase, those in layers.items() if {(phase, layer) for layer in those} <= ends}
+
+
+def dead(lab: Lab, run: int) -> bool:
+    """Whether the server's FIN or RST has come to the idle client."""
+    frames = lab.of(FrameSeen, run)
+    return any(event.lane == "idle" and event.proto == "tcp" and event.direction == TO_CLIENT for event in frames)
+
+
 @pytest.mark.parametrize("protocol", HTTP)
 @pytest.mark.parametrize("how", ["FIN", "RST"])
 async def test_the_server_ends_the_connection(lab: Lab, protocol: str, how: str) -> None:
-    found = await one(lab, protocol, f"server {how}", 2.5)
+    lanes = in_every_phase(protocol, f"server {how}")
+    run = lab.fire(*lanes, settle=PATIENT)
+    await lab.armed(run)
+    lab.cancel()
+    await lab.until(lambda: {*OPEN, "TLS handshake"} <= cleaned(lab, run) and dead(lab, run))
+    # The idle connection is never given back, and would keep the run for all of its time.
+    lab.stop()
+    found = {each.name: each for each in (await lab.ended(run)).state.lanes}
     for phase in OPEN:
         each = found[phase]
         assert wire(each) == f"server>client {how}", phase
