@@ -20,11 +20,18 @@ TRIED, REACHED, MISSING, IMPOSSIBLE = "█", "▒", "░", "·"
 _MINI_ROWS = max(map(len, CAUSES.values())) + 1
 _DETAIL = 4
 _LEGEND = (
-    (TRIED, "tried (colour: last verdict)"),
+    (TRIED, "tried (letter, colour: last verdict)"),
     (REACHED, "has a scenario"),
     (MISSING, "no scenario yet"),
     (IMPOSSIBLE, "cannot be"),
 )
+_SHORT = (
+    (TRIED, "tried (its verdict)"),
+    (REACHED, "has a scenario"),
+    (MISSING, "none yet"),
+    (IMPOSSIBLE, "cannot be"),
+)
+"""Where there is less room."""
 
 
 def title(grid: Grid) -> tuple[str, str]:
@@ -90,7 +97,11 @@ def _paint_lane(canvas: Canvas, grid: Grid, y: int) -> int:
 
 def _paint_cell(canvas: Canvas, x: int, y: int, grid: Grid, key: tuple[str, str, str]) -> None:
     char, role = look(grid, key)
+    done = grid.tried.get(key)
     canvas.put(x, y, f" {char} " if char == IMPOSSIBLE else char * 3, role)
+    if done is not None:
+        # To be told apart without colours.
+        canvas.put(x + 2, y, done.verdict[:1], role)
     if key == grid.key:
         canvas.put(x - 1, y, "▐", Role.SELECTED)
         canvas.put(x + 3, y, "▌", Role.SELECTED)
@@ -157,6 +168,7 @@ def _paint_all(canvas: Canvas, grid: Grid, y: int) -> None:
 
 def _paint_legend(canvas: Canvas, y: int) -> None:
     x = 1
-    for char, text in _LEGEND:
+    texts = _LEGEND if sum(width(text) + 4 for _, text in _LEGEND) < canvas.columns else _SHORT
+    for char, text in texts:
         x = canvas.put(x, y, char, Role.CLEANUP if char == TRIED else Role.DIM) + 1
         x = canvas.put(x, y, text, Role.DIM) + 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.paint import cursors, links, readout, starting, threads
+from app.paint import cursors, ghost, links, readout, starting, threads
 from app.paint.axis import Axis, LinearAxis, LogAxis
 from app.paint.canvas import Canvas, Role
 from app.paint.lens import CELLS
@@ -157,6 +157,7 @@ def scene(view: View, columns: int, rows: int) -> Scene:
     for index in range(layout.first, layout.first + layout.count):
         _paint_lane(made, y, view, index, frame, layout, names)
         y += layout.height
+    ghost.paint_ghosts(made, view)
     threads.paint_thread(made, view)
     cursors.paint_cursors(made, view)
     readout.paint_readout(canvas, said, view, columns)

@@ -8,7 +8,7 @@ import pytest
 
 from app.actions import hints
 from app.chronicle import Chronicle
-from app.paint import evidence, history, scoreboard
+from app.paint import evidence, history, scoreboard, timeline
 from app.paint.canvas import Canvas, Role
 from app.paint.strip import ends, paint_strip, scale
 from app.paint.units import delta
@@ -143,3 +143,14 @@ def test_the_evidence_says_whether_the_timers_did_as_was_said() -> None:
     plan = kit.settings().with_timeout("grpc", "deadline", 0.3)
     seen = view(kit.timed_out(plan), Told().zero + 10**8, plan=plan)
     assert "gRPC deadline; as said: deadline 300 ms" in "\n".join(lines(evidence.paint_evidence(seen, 114, 20)))
+
+
+def test_the_pinned_runs_marks_stand_among_the_others() -> None:
+    seen = compared(pinned=True)
+    canvas = timeline.paint_timeline(seen, 120, 24)
+    assert canvas.text(2).count("⋄") == 1, "gRPC's client, 100 us before its own mark"
+    assert canvas.text(2).index("⋄") < canvas.text(2).index("◆")
+    assert "▫" in canvas.text(3)
+    assert not any("⋄" in line for line in lines(timeline.paint_timeline(compared(), 120, 24)))
+    same = replace(seen, run=seen.reference)
+    assert not any("⋄" in line for line in lines(timeline.paint_timeline(same, 120, 24))), "covered by its own marks"
