@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Literal
 
 from textual.binding import Binding, BindingType
@@ -285,9 +284,11 @@ def help_lines(mode: Mode, shown: Shown = as_shipped) -> list[Line]:
 
 def _keys(found: Iterable[Action], shown: Shown) -> list[Line]:
     """A heading for each group, and under it a line for each key."""
+    groups: dict[str, dict[str, str]] = {}
+    for action in found:
+        groups.setdefault(action.group, {})[shown(action)] = action.help
     lines: list[Line] = []
-    for group, members in groupby(found, key=lambda action: action.group):
+    for group, said in groups.items():
         lines += [[(GROUPS[group], Role.TITLE)]]
-        said = {shown(action): action.help for action in members}
         lines += [[(f"  {keys:<10} ", Role.KEY), (text, Role.TEXT)] for keys, text in said.items()]
     return lines

@@ -34,6 +34,12 @@ def test_footer_and_help_follow() -> None:
     assert DEFAULT.shown(BY_ID["live.cancel_all"]) == "c"
 
 
+def test_the_help_has_each_heading_once() -> None:
+    told = ["".join(text for text, _ in line) for line in help_lines("live")]
+    headings = [line for line in told if line and not line.startswith(" ")]
+    assert len(headings) == len(set(headings))
+
+
 def test_keys_can_be_swapped() -> None:
     parse('[live]\ncancel_all = "f"\nfaults = "c"\n', "mine.toml")
 
