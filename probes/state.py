@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from struct import Struct as Packer
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -102,7 +104,7 @@ class FaultState(Struct, frozen=True, gc=False):
     """What it did to a connection, in words."""
 
 
-class Burst(Struct, frozen=True, gc=False):
+class Burst(NamedTuple):
     """``size`` bytes that passed from ``first`` to ``last`` (ns)."""
 
     first: int
@@ -110,21 +112,30 @@ class Burst(Struct, frozen=True, gc=False):
     size: int
 
 
-class Flow(Struct, frozen=True, gc=False):
-    """Bytes over time (``probes.fold.flow``). ``open``: the burst that may still grow; ``level``: how often the grain
-    was doubled."""
+PACKED = Packer("<qqq")
+"""A burst that is over: a state that is kept for hours has a hundred of them a lane, and as objects they were 150
+bytes each."""
 
-    closed: tuple[Burst, ...] = ()
-    open: Burst | None = None
+
+class Flow(Struct, frozen=True, gc=False):
+    """Bytes over time (``probes.fold.flow``). ``first``, ``last`` and ``size``: the burst that may still grow, none
+    while ``size`` is 0; ``level``: how often the grain was doubled."""
+
+    closed: bytes = b""
+    """Those that are over, ``PACKED`` one after the other."""
+    first: int = 0
+    last: int = 0
+    size: int = 0
     level: int = 0
 
     @property
     def bursts(self) -> tuple[Burst, ...]:
         """All of them, by time."""
-        return self.closed if self.open is None else (*self.closed, self.open)
+        over = map(Burst._make, PACKED.iter_unpack(self.closed))
+        return (*over, Burst(self.first, self.last, self.size)) if self.size else tuple(over)
 
     @property
-    def size(self) -> int:
+    def total(self) -> int:
         """Bytes in all."""
         return sum(burst.size for burst in self.bursts)
 

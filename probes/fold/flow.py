@@ -8,11 +8,12 @@ axis. Where the bursts have no room any more the grain doubles, and neighbours b
 
 from __future__ import annotations
 
-from probes.state import Burst, Flow
+from probes.state import PACKED, Flow
 
 ROOM = 192
 """Bursts of a flow, at most."""
-_KEPT = ROOM * 3 // 4
+_FULL, _KEPT = ROOM * PACKED.size, ROOM * PACKED.size * 3 // 4
+_pack = PACKED.pack
 _GRAIN_NS = 10_000
 _FINE_NS = 1_000
 _SHARE = 6
@@ -23,16 +24,15 @@ _COARSE = 2
 def poured(flow: Flow, t: int, size: int, zero: int | None) -> Flow:
     """``flow`` after ``size`` bytes at ``t`` (ns), not before its last; ``zero``: the trigger, None while there is
     none."""
-    last = flow.open
-    if last is None:
-        return Flow(open=Burst(t, t, size))
-    if t - last.first < _grain(t, zero, flow.level):
-        return Flow(flow.closed, Burst(last.first, t, last.size + size), flow.level)
-    closed, level = (*flow.closed, last), flow.level
-    while len(closed) >= ROOM or (level > flow.level and len(closed) > _KEPT):
+    if not flow.size:
+        return Flow(flow.closed, t, t, size, flow.level)
+    if t - flow.first < _grain(t, zero, flow.level):
+        return Flow(flow.closed, flow.first, t, flow.size + size, flow.level)
+    closed, level = flow.closed + _pack(flow.first, flow.last, flow.size), flow.level
+    while len(closed) >= _FULL or (level > flow.level and len(closed) > _KEPT):
         level += 1
         closed = _joined(closed, zero, level)
-    return Flow(closed, Burst(t, t, size), level)
+    return Flow(closed, t, t, size, level)
 
 
 def _grain(t: int, zero: int | None, level: int) -> int:
@@ -41,12 +41,12 @@ def _grain(t: int, zero: int | None, level: int) -> int:
     return max(_FINE_NS << level, (t - zero) >> max(_COARSE, _SHARE - level))
 
 
-def _joined(bursts: tuple[Burst, ...], zero: int | None, level: int) -> tuple[Burst, ...]:
-    joined = [bursts[0]]
-    for each in bursts[1:]:
-        last = joined[-1]
-        if each.first - last.first < _grain(each.first, zero, level):
-            joined[-1] = Burst(last.first, each.last, last.size + each.size)
+def _joined(bursts: bytes, zero: int | None, level: int) -> bytes:
+    joined: list[tuple[int, int, int]] = []
+    for first, last, size in PACKED.iter_unpack(bursts):
+        if joined and first - joined[-1][0] < _grain(first, zero, level):
+            before = joined[-1]
+            joined[-1] = (before[0], last, before[2] + size)
         else:
-            joined.append(each)
-    return tuple(joined)
+            joined.append((first, last, size))
+    return b"".join(_pack(*each) for each in joined)

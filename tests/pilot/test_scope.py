@@ -124,3 +124,14 @@ async def test_every_size_is_drawn_at_once_with_cursors_on(console: Open) -> Non
             await it.pilot.resize_terminal(60, 20)
             await it.frame()
             assert "/div" in it.text("timeline")
+
+
+async def test_two_cursors_are_the_section_that_a_loop_plays() -> None:
+    async with replaying() as (app, pilot, _):
+        await pilot.press("right_square_bracket", "right_square_bracket", "v", *["right_square_bracket"] * 5)
+        section = app.scope.section()
+        await pilot.press("b")
+        part = app.scope.replay.player.part
+        assert section is not None
+        assert part is not None
+        assert (part.loop, part.first, part.last) == (True, *section)

@@ -29,7 +29,7 @@ def flow(steps: list[tuple[int, int]], zero: int | None) -> Flow:
 def test_nothing_is_lost_and_there_is_an_end_to_it(steps: list[tuple[int, int]], times: int, zero: int | None) -> None:
     made = flow(steps * times, zero)
     bursts = made.bursts
-    assert made.size == sum(size for _, size in steps) * times
+    assert made.total == sum(size for _, size in steps) * times
     assert len(bursts) <= ROOM + 1
     assert all(one.first <= one.last <= other.first for one, other in itertools.pairwise(bursts))
 
@@ -39,7 +39,7 @@ def test_a_million_ticks_leave_the_first_ones_apart() -> None:
     assert len(made.bursts) <= ROOM + 1
     firsts = [burst.first for burst in made.bursts]
     assert sum(first < 1_000_000 for first in firsts) > 8
-    assert made.size == 10_000_000
+    assert made.total == 10_000_000
 
 
 def test_what_passes_before_and_after_the_trigger_is_kept_apart() -> None:
@@ -48,5 +48,5 @@ def test_what_passes_before_and_after_the_trigger_is_kept_apart() -> None:
     assert lane is not None
     ticks = [event for event in kit.settled() if isinstance(event, ev.BytesSeen) and event.lane == "http/2"]
     before = reduce(lambda total, event: total + event.size * (event.t < lane.zero.t), ticks, 0)  # type: ignore[union-attr]
-    assert (lane.flow_before.size, lane.flow_after.size) == (before, sum(tick.size for tick in ticks) - before)
-    assert lane.flow_after.size == lane.late_bytes
+    assert (lane.flow_before.total, lane.flow_after.total) == (before, sum(tick.size for tick in ticks) - before)
+    assert lane.flow_after.total == lane.late_bytes
