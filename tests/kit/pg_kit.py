@@ -15,8 +15,10 @@ import os
 import select
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -81,6 +83,31 @@ def fresh_cache() -> Iterator[Path]:
     """An empty cache for tests of the cache itself."""
     with cache_directory() as path:
         yield path
+
+
+@pytest.fixture(scope="module")
+def pg_server(pg_cache: Path) -> Iterator[PgAddress]:
+    """One server for the tests of a module that leave it as they found it. It lives on a loop in a thread: each of them
+    has a loop of its own."""
+    address: Future[PgAddress] = Future()
+    over = threading.Event()
+
+    async def serve() -> None:
+        async with running(pg_cache) as found:
+            # It is none that a test has left: only this loop may stop it.
+            _servers.clear()
+            address.set_result(found)
+            await asyncio.to_thread(over.wait)
+
+    thread = ThreadPoolExecutor(1)
+    serving = thread.submit(asyncio.run, serve())
+    serving.add_done_callback(lambda _: address.cancel())
+    try:
+        yield address.result(timeout=3 * LIMIT)
+    finally:
+        over.set()
+        serving.result()
+        thread.shutdown()
 
 
 class Bench:

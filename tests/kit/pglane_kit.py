@@ -1,6 +1,6 @@
 """The PostgreSQL lane on a bench of its own: a real server, real taps, real runs, no other protocol.
 
-``async with lanes(pg_cache) as bench: ran = await bench.cancelled(pg("cursor"))`` is a whole run, cancelled once the
+``async with lanes(pg_server) as bench: ran = await bench.cancelled(pg("cursor"))`` is a whole run, cancelled once the
 call is in its phase. On the lab's loop, because what asyncpg does on a closed connection differs from loop to loop.
 """
 
@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 from probes.catalogue import TIMERS
@@ -29,7 +28,6 @@ from probes.tasks import TaskKeeper
 from probes.verdict import violations
 from servers.postgres import PgAddress
 from tests.kit.bench_kit import NoServers
-from tests.kit.pg_kit import running
 
 E = TypeVar("E", bound=Event)
 LANE = "postgres"
@@ -176,13 +174,12 @@ async def _nothing() -> None:
 
 
 @contextlib.asynccontextmanager
-async def lanes(cache: Path) -> AsyncIterator[PgLanes]:
+async def lanes(address: PgAddress) -> AsyncIterator[PgLanes]:
     """A bench for the time of the block; what failed unseen fails the test."""
-    async with running(cache) as address:
-        bench = PgLanes(address)
-        await bench.backends.open()
-        try:
-            yield bench
-        finally:
-            await bench.close()
+    bench = PgLanes(address)
+    await bench.backends.open()
+    try:
+        yield bench
+    finally:
+        await bench.close()
     assert bench.errors == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,6 +10,7 @@ from probes.catalogue import PHASES, TIMERS, cells
 from probes.events import LanePlan
 from probes.machine import State
 from probes.state import LaneState, Moment
+from servers.postgres import PgAddress
 from tests.kit.pg_kit import LIMIT, on_uvloop
 from tests.kit.pglane_kit import Ran, lanes, pg
 
@@ -256,12 +256,12 @@ CHECKS = {
 
 
 @pytest.mark.parametrize("phase", CHECKS)
-def test_a_phase_is_reached_and_every_cause_in_it_proven(pg_cache: Path, phase: str) -> None:
+def test_a_phase_is_reached_and_every_cause_in_it_proven(pg_server: PgAddress, phase: str) -> None:
     """One run with a lane for each cause, so that they do not disturb each other is tested as well."""
 
     @on_uvloop
     async def test() -> None:
-        async with lanes(pg_cache) as bench:
+        async with lanes(pg_server) as bench:
             plans = [plan(phase, cause) for cause in CAUSES[phase]]
             ran = await bench.cancelled(*plans, settle=SETTLE.get(phase, LIMIT / 2))
         for cause in CAUSES[phase]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from probes.events import TO_SERVER, Event, FrameSeen, SpanStarted
 from probes.state import Moment
 from probes.verdict import PHASE_MISSED, verdict
+from servers.postgres import PgAddress
 from tests.kit.pg_kit import LIMIT, on_uvloop
 from tests.kit.pglane_kit import lanes, pg
 
@@ -29,10 +28,10 @@ def at(what: str, event: Event) -> bool:
 
 
 @pytest.mark.parametrize(("phase", "what"), [(phase, what) for phase, ways in WAYS.items() for what in ways])
-def test_a_cancel_on_the_way_is_not_waited_for(pg_cache: Path, phase: str, what: str) -> None:
+def test_a_cancel_on_the_way_is_not_waited_for(pg_server: PgAddress, phase: str, what: str) -> None:
     @on_uvloop
     async def test() -> None:
-        async with lanes(pg_cache) as bench:
+        async with lanes(pg_server) as bench:
             # The run would not be over within the test's limit if it waited for what does not come.
             ran = await bench.cancelled(pg(phase), settle=2 * LIMIT, once=lambda event: at(what, event), early=True)
         lane = ran.lane()

@@ -6,7 +6,6 @@ another one than in the other lanes: whoever is told gives the slot back, and th
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from probes.events import LanePlan, Trigger
 from probes.state import LaneState, Moment
 from probes.verdict import CLEAN, SWALLOWED, ZOMBIE, verdict
+from servers.postgres import PgAddress
 from tests.kit.pg_kit import on_uvloop
 from tests.kit.pglane_kit import PgLanes, Ran, lanes, pg
 
@@ -40,12 +40,12 @@ def evidence(lane: LaneState, layer: Any, moment: Moment) -> str:
     return "" if mark is None else mark.evidence
 
 
-def run(cache: Path, use: Any) -> None:
+def run(server: PgAddress, use: Any) -> None:
     """``use(bench)`` on a bench of its own, on the lab's loop."""
 
     @on_uvloop
     async def test() -> None:
-        async with lanes(cache) as bench:
+        async with lanes(server) as bench:
             await use(bench)
 
     test()
@@ -55,7 +55,7 @@ def words(ran: Ran) -> list[str]:
     return [verdict(lane, ran.state.ended or 0) for lane in ran.state.lanes]
 
 
-def test_a_link_that_awaits_passes_it_on(pg_cache: Path) -> None:
+def test_a_link_that_awaits_passes_it_on(pg_server: PgAddress) -> None:
     async def use(bench: PgLanes) -> None:
         ran = await bench.cancelled(behind(EXECUTING, "pass", "pass"), behind(ROWS, "pass", "pass", **CURSOR))
         assert words(ran) == [CLEAN, CLEAN]
@@ -64,11 +64,11 @@ def test_a_link_that_awaits_passes_it_on(pg_cache: Path) -> None:
             assert "→ CancelRequest" in ran.answers(lane.name)
             assert outcomes(lane)[:2] == ["cancelled", "cancelled"]
 
-    run(pg_cache, use)
+    run(pg_server, use)
 
 
 @pytest.mark.parametrize("link", ["shield", "independent"])
-def test_a_shield_round_a_statement_is_broken_by_the_pool(pg_cache: Path, link: str) -> None:
+def test_a_shield_round_a_statement_is_broken_by_the_pool(pg_server: PgAddress, link: str) -> None:
     """The caller gives its slot back, the pool finds a statement in progress on it, and hangs up. Nobody asks the
     backend to stop: what it was to insert is committed."""
 
@@ -83,10 +83,10 @@ def test_a_shield_round_a_statement_is_broken_by_the_pool(pg_cache: Path, link: 
         assert words(ran) == [ZOMBIE]
         assert ran.residue(EXECUTING) == {"rows committed": 1}
 
-    run(pg_cache, use)
+    run(pg_server, use)
 
 
-def test_one_that_swallows_cancels_the_statement_and_hides_it(pg_cache: Path) -> None:
+def test_one_that_swallows_cancels_the_statement_and_hides_it(pg_server: PgAddress) -> None:
     """In a transaction its caller goes on to COMMIT, and is not told that the server makes a ROLLBACK of it."""
 
     async def use(bench: PgLanes) -> None:
@@ -100,10 +100,10 @@ def test_one_that_swallows_cancels_the_statement_and_hides_it(pg_cache: Path) ->
         )
         assert ran.residue(TRANSACTION) == {}
 
-    run(pg_cache, use)
+    run(pg_server, use)
 
 
-def test_a_limit_of_a_link_is_the_trigger_of_its_lane(pg_cache: Path) -> None:
+def test_a_limit_of_a_link_is_the_trigger_of_its_lane(pg_server: PgAddress) -> None:
     async def use(bench: PgLanes) -> None:
         limit = "add-timeout:300ms"
         # The caller's own timeout is longer, and is not to be taken for what fired.
@@ -117,10 +117,10 @@ def test_a_limit_of_a_link_is_the_trigger_of_its_lane(pg_cache: Path) -> None:
         assert evidence(lane, "client", Moment.DONE).startswith("TimeoutError")
         assert words(ran) == [CLEAN]
 
-    run(pg_cache, use)
+    run(pg_server, use)
 
 
-def test_a_dropped_timeout_never_comes(pg_cache: Path) -> None:
+def test_a_dropped_timeout_never_comes(pg_server: PgAddress) -> None:
     async def use(bench: PgLanes) -> None:
         plan = behind(EXECUTING, "drop-deadline", cause="timeout", timeouts={"timeout": 0.2}, delay=0.6)
         ran = await bench.cancelled(plan)
@@ -129,10 +129,10 @@ def test_a_dropped_timeout_never_comes(pg_cache: Path) -> None:
         assert lane.zero is None
         assert outcomes(lane) == ["completed"] * 3
 
-    run(pg_cache, use)
+    run(pg_server, use)
 
 
-def test_a_shield_round_acquire_loses_the_slot(pg_cache: Path) -> None:
+def test_a_shield_round_acquire_loses_the_slot(pg_server: PgAddress) -> None:
     """The slot comes when its caller has left, and nobody gives it back."""
 
     async def use(bench: PgLanes) -> None:
@@ -142,21 +142,21 @@ def test_a_shield_round_acquire_loses_the_slot(pg_cache: Path) -> None:
         assert outcomes(lane)[:2] == ["cancelled", "cancelled"]
         assert ran.residue("pool acquire") == {"pool slots": 1}
 
-    run(pg_cache, use)
+    run(pg_server, use)
 
 
 @pytest.mark.parametrize("phase", ["startup", "COPY out", "COPY in", "LISTEN"])
-def test_every_call_of_asyncpg_stands_behind_the_links(pg_cache: Path, phase: str) -> None:
+def test_every_call_of_asyncpg_stands_behind_the_links(pg_server: PgAddress, phase: str) -> None:
     async def use(bench: PgLanes) -> None:
         ran = await bench.cancelled(behind(phase, "pass", chunks=2_000, interval=0.01))
         lane = ran.lane(phase)
         assert effects(lane) == [("pass", "passed")]
         assert outcomes(lane)[:2] == ["cancelled", "cancelled"]
 
-    run(pg_cache, use)
+    run(pg_server, use)
 
 
-def test_a_cancel_that_is_caught_comes_again_in_anyios_scope_alone(pg_cache: Path) -> None:
+def test_a_cancel_that_is_caught_comes_again_in_anyios_scope_alone(pg_server: PgAddress) -> None:
     async def use(bench: PgLanes) -> None:
         plans = [
             pg(TRANSACTION, name=whose, middleware=("swallow",), delay=60.0, options={"pool_size": 1, "edge": whose})
@@ -169,4 +169,4 @@ def test_a_cancel_that_is_caught_comes_again_in_anyios_scope_alone(pg_cache: Pat
         assert [effects(lane) for lane in ran.state.lanes] == [[("swallow", "died")]] * 2
         assert [lane.residue for lane in ran.state.lanes] == [{}, {}]
 
-    run(pg_cache, use)
+    run(pg_server, use)

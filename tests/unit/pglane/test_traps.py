@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,18 +10,19 @@ from probes.events import BackendState, FaultPlan, LanePlan, SpanEnded
 from probes.machine import State
 from probes.state import Moment
 from probes.verdict import CLEAN, LEAK, TOO_LATE, ZOMBIE, verdict, zombie
+from servers.postgres import PgAddress
 from tests.kit.pg_kit import on_uvloop
 from tests.kit.pglane_kit import PgLanes, Ran, lanes, pg
 
 EXECUTING = "statement executing"
 
 
-def run(cache: Path, use: Any) -> None:
+def run(server: PgAddress, use: Any) -> None:
     """``use(bench)`` on a bench of its own, on the lab's loop."""
 
     @on_uvloop
     async def test() -> None:
-        async with lanes(cache) as bench:
+        async with lanes(server) as bench:
             await use(bench)
 
     test()
@@ -42,7 +42,7 @@ def following(ran: Ran, lane: str) -> tuple[str, str]:
     return end.kind, getattr(end, "error", "")
 
 
-def test_what_a_client_leaves_behind_that_goes_without_a_word(pg_cache: Path) -> None:
+def test_what_a_client_leaves_behind_that_goes_without_a_word(pg_server: PgAddress) -> None:
     """A backend looks for its client only when it is told to look, and an INSERT that nobody waits for commits."""
 
     async def use(bench: PgLanes) -> None:
@@ -58,14 +58,14 @@ def test_what_a_client_leaves_behind_that_goes_without_a_word(pg_cache: Path) ->
         assert ran.lane("insert").server.state is State.COMPLETED
         assert ran.lane("looks").server.state is State.STREAMING
 
-    run(pg_cache, use)
+    run(pg_server, use)
 
 
 def lost(name: str, **fields: Any) -> LanePlan:
     return pg(EXECUTING, "task.cancel", name, faults=(FaultPlan(kind="lose-cancel"),), **fields)
 
 
-def test_a_cancel_request_that_is_lost(pg_cache: Path) -> None:
+def test_a_cancel_request_that_is_lost(pg_server: PgAddress) -> None:
     """The release waits for it for ever, unless a timeout gives the connection up. The backend works on."""
 
     async def use(bench: PgLanes) -> None:
@@ -87,7 +87,7 @@ def test_a_cancel_request_that_is_lost(pg_cache: Path) -> None:
         # The canceller waits for a CancelledError, and the release's timeout comes in its place.
         assert [ran.lane(name).layer("caller").outcome for name in ("command", "acquire")] == ["cancelled", "failed"]
 
-    run(pg_cache, use)
+    run(pg_server, use)
 
 
 def late(name: str, seconds: float, **fields: Any) -> LanePlan:
@@ -95,7 +95,7 @@ def late(name: str, seconds: float, **fields: Any) -> LanePlan:
     return pg(EXECUTING, "task.cancel", name, faults=faults, **options(follow_up=1), **fields)
 
 
-def test_a_cancel_request_that_is_late_hits_no_other_statement(pg_cache: Path) -> None:
+def test_a_cancel_request_that_is_late_hits_no_other_statement(pg_server: PgAddress) -> None:
     """It names a backend and no statement; asyncpg gives the slot back only when it has gone through."""
 
     async def use(bench: PgLanes) -> None:
@@ -107,10 +107,10 @@ def test_a_cancel_request_that_is_late_hits_no_other_statement(pg_cache: Path) -
             assert following(ran, name) == ("span.completed", "")
             assert ran.residue(name) == {}
 
-    run(pg_cache, use)
+    run(pg_server, use)
 
 
-def test_executemany_swallows_a_cancel_and_keeps_its_slot(pg_cache: Path) -> None:
+def test_executemany_swallows_a_cancel_and_keeps_its_slot(pg_server: PgAddress) -> None:
     async def use(bench: PgLanes) -> None:
         many = options(statement="executemany")
         ran = await bench.cancelled(pg(EXECUTING, chunks=200_000, size=64, **many), settle=0.5)
@@ -121,10 +121,10 @@ def test_executemany_swallows_a_cancel_and_keeps_its_slot(pg_cache: Path) -> Non
         assert zombie(lane, ran.state.ended or 0).ns > 500_000_000
         assert lane.layer("caller").ended is not None, "the teardown ends it"
 
-    run(pg_cache, use)
+    run(pg_server, use)
 
 
-def test_copy_out_may_leave_a_connection_that_is_still_copying(pg_cache: Path) -> None:
+def test_copy_out_may_leave_a_connection_that_is_still_copying(pg_server: PgAddress) -> None:
     """A cancel that comes when a chunk has, and before its reader runs, asks the server for nothing. Then the pool's
     reset meets a COPY, the connection is thrown away, and asyncpg's own error takes the place of the CancelledError."""
 
@@ -139,7 +139,7 @@ def test_copy_out_may_leave_a_connection_that_is_still_copying(pg_cache: Path) -
         assert mark.evidence.endswith("connection kept" if asked else "connection closed")
         assert following(ran, "postgres") == ("span.completed", "")
 
-    run(pg_cache, use)
+    run(pg_server, use)
 
 
 _WAITS = "SELECT wait_event FROM pg_stat_activity WHERE pid = $1"
@@ -154,7 +154,7 @@ async def stuck(bench: PgLanes) -> None:
 
 
 @pytest.mark.parametrize("cause", ["task.cancel", "pg_terminate_backend"])
-def test_a_reader_that_is_stuck(pg_cache: Path, cause: str) -> None:
+def test_a_reader_that_is_stuck(pg_server: PgAddress, cause: str) -> None:
     """A backend that waits for its client in the middle of a row looks for no cancel; it looks for its own end."""
 
     async def use(bench: PgLanes) -> None:
@@ -172,4 +172,4 @@ def test_a_reader_that_is_stuck(pg_cache: Path, cause: str) -> None:
             assert word(ran, "postgres") == LEAK
         assert "← ErrorResponse 57014" not in ran.answers()
 
-    run(pg_cache, use)
+    run(pg_server, use)
