@@ -19,7 +19,6 @@ GLYPHS = {
     Truth.UNSAID: ("?", Role.DIM),
 }
 """How it came out: as said, somebody was faster, not as said, nothing was said."""
-YOU = "no timer will fire; you press c"
 CANNOT = "cannot be said"
 WINS = "◆"
 
@@ -32,27 +31,30 @@ class Saying:
     truths: tuple[Truth, ...]
     fired: tuple[str, ...] = ()
     """What triggered each lane in truth."""
+    key: str = "c"
+    """What cancels all lanes."""
 
 
 def of_view(view: View, *, coming: bool = False) -> Saying:
     """``coming``: of the next run, also while another is shown."""
+    key = dict(view.spelt).get("cancel_all", "c")
     if coming or not view.run.lanes:
         found = tuple(forecasts(view.settings.lanes, view.settings.deadline))
-        return Saying(found, (Truth.OPEN,) * len(found))
+        return Saying(found, (Truth.OPEN,) * len(found), key=key)
     said = tuple(of_run(view.run))
     pairs = zip(said, view.run.lanes, strict=True)
     truths = tuple(truth(each, lane, view.run) for each, lane in pairs)
-    return Saying(said, truths, tuple(lane.zero.cause if lane.zero else "" for lane in view.run.lanes))
+    return Saying(said, truths, tuple(lane.zero.cause if lane.zero else "" for lane in view.run.lanes), key)
 
 
-def winner(said: Forecast) -> tuple[str, ...]:
+def winner(said: Forecast, key: str = "c") -> tuple[str, ...]:
     """What ends one lane, the longest text first."""
     match said.kind:
         case Kind.TIMER:
             name = "shared" if said.timer == SHARED else said.timer
             return f"{said.timer} {seconds(said.at)}", f"{name} {seconds(said.at)}", seconds(said.at)
         case Kind.NOBODY:
-            return "no timer: press c", "no timer", "none"
+            return f"no timer: press {key}", "no timer", "none"
         case Kind.ITSELF:
             return "ends by itself", "itself"
         case Kind.UNKNOWN:
@@ -72,14 +74,14 @@ def whole(saying: Saying) -> str:
         return f"first: {what} at {seconds(first.at)}{others}"
     if Kind.UNKNOWN in kinds:
         return f"{CANNOT} which timer fires"
-    return YOU if kinds == {Kind.NOBODY} else "no timer will fire"
+    return f"no timer will fire; you press {saying.key}" if kinds == {Kind.NOBODY} else "no timer will fire"
 
 
 def _became(truths: Sequence[Truth]) -> str:
     for each, words in ((Truth.FALSE, "not as said"), (Truth.FASTER, "somebody was faster than the timer")):
         if count := truths.count(each):
             return f"{words} in {count} of {len(truths)}" if len(truths) > 1 else words
-    return "as was said" if Truth.TRUE in truths else "nothing was said, nothing is shown"
+    return "timers did as was said" if Truth.TRUE in truths else "nothing was said, nothing is shown"
 
 
 def why(said: Forecast) -> str:
@@ -136,7 +138,7 @@ def paint_saying(canvas: Canvas, y: int, saying: Saying, selected: int) -> None:
         y += 1
     if len(saying.lanes) > 1 and canvas.rows - y >= len(saying.lanes):
         for index, (said, came) in enumerate(zip(saying.lanes, saying.truths, strict=True)):
-            _paint_lane(canvas, y + index, said, came, index == selected)
+            _paint_lane(canvas, y + index, said, came, index == selected, saying.key)
         y += len(saying.lanes)
     if selected < len(saying.lanes):
         for line in wrap(_why_or_what(saying, selected), columns - 1)[: canvas.rows - y]:
@@ -150,13 +152,13 @@ def _why_or_what(saying: Saying, lane: int) -> str:
     return saying.lanes[lane].why
 
 
-def _paint_lane(canvas: Canvas, y: int, said: Forecast, came: Truth, selected: bool) -> None:
+def _paint_lane(canvas: Canvas, y: int, said: Forecast, came: Truth, selected: bool, key: str) -> None:
     glyph, role = GLYPHS[came]
     end = canvas.columns - 2
     cells = min(10, end // 3)
     if selected:
         canvas.put(0, y, "▌", Role.SELECTED)
     canvas.put(1, y, fit(plain(said.lane), cells), Role.STRONG if selected else Role.DIM)
-    text = first_that_fits(end - cells - 2, *winner(said))
+    text = first_that_fits(end - cells - 2, *winner(said, key))
     canvas.right(end, y, text, Role.TEXT if said.kind is Kind.TIMER else Role.DIM)
     canvas.put(end + 1, y, glyph, role)

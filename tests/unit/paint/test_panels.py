@@ -200,6 +200,8 @@ def test_which_timer_will_win_is_said_and_then_whether_it_did() -> None:
 def test_where_nobody_ends_it_the_panel_says_what_to_press() -> None:
     canvas = timeouts.paint_timeouts(view(kit.ready()), 32, 12)
     assert "no timer will fire; you press c" in lines(canvas)
+    spelt = replace(view(kit.ready()), spelt=(("cancel_all", "x"),))
+    assert "no timer will fire; you press x" in lines(timeouts.paint_timeouts(spelt, 32, 12))
 
 
 # --- first and last line ------------------------------------------------------------------------------
