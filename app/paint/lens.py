@@ -105,7 +105,8 @@ def zoomed(lens: Lens, direction: int, at: int, columns: int) -> Lens:
     step = STEPS[index]
     inside = lens.start <= at < lens.start + lens.cell * columns
     share = (at - lens.start) / lens.per_div if inside else columns / CELLS / 2
-    return replace(lens, per_div=step, start=_whole(at - round(share * step), step), follow=False)
+    # Without a cursor it is the trigger that stays, and a view that goes along with now still does.
+    return replace(lens, per_div=step, start=_whole(at - round(share * step), step), follow=lens.follow and not at)
 
 
 def panned(lens: Lens, divisions: float) -> Lens:

@@ -36,15 +36,17 @@ class _Row(NamedTuple):
     zero: int | None
     """The lane's own zero, or else the scope's; None while nothing was triggered."""
 
+    def at(self, t: int) -> int:
+        """ns after the trigger; before there is one, now stands for it."""
+        return min(t - self.now, -1) if self.zero is None else t - self.zero
+
     def column(self, t: int) -> int:
-        if self.zero is None:
-            return self.axis.column(min(t - self.now, -1))
-        return self.axis.column(t - self.zero)
+        return self.axis.column(self.at(t))
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """The columns from ``first`` to ``last`` (ns), the second one behind them; none where all of it is beyond one
         end."""
-        if self.zero is not None and self.axis.side(first - self.zero) * self.axis.side(last - self.zero) > 0:
+        if self.axis.side(self.at(first)) * self.axis.side(self.at(last)) > 0:
             return self.axis.left, self.axis.left
         return self.column(first), self.column(last) + 1
 

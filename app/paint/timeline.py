@@ -95,7 +95,7 @@ def axis_of(view: View, left: int, columns: int) -> Axis:
         )
     start, span = lens.start, lens.per_div * (columns - left) // CELLS
     if lens.follow and run.open:
-        start = -span * 3 // 4 if not found else max(start, view.now - min(found) - span * 9 // 10)
+        start = -span * 3 // 5 if not found else max(start, view.now - min(found) - span * 9 // 10)
     return LinearAxis(left, columns, lens.per_div, start // lens.cell * lens.cell)
 
 

@@ -95,6 +95,20 @@ async def looking_at_the_grid(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
+async def asking_why(pilot: Pilot[None]) -> None:
+    """A linear axis, two cursors, and the thread from the first of them."""
+    await settled(pilot)
+    await pilot.press("l", *["right_square_bracket"] * 12, "v", *["right_square_bracket"] * 6, "w", "plus")
+    app = pilot.app
+    assert isinstance(app, CancelloscopeApp)
+    app.scope.draw()
+    await pilot.pause()
+
+
+def test_cursors_and_a_thread(snap_compare: Compare) -> None:
+    assert snap_compare(live(), run_before=asking_why, terminal_size=(100, 30))
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
 def test_a_settled_run(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(live(), run_before=settled, terminal_size=size)

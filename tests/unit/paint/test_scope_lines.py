@@ -83,6 +83,15 @@ def test_a_live_linear_view_goes_along_with_now() -> None:
     assert still.side(50 * MS) == 1
 
 
+def test_before_the_trigger_now_is_in_the_window_and_only_what_is_in_it_is_drawn() -> None:
+    shown = seen(kit.running(), Lens(mode="linear", per_div=10 * MS), Told().zero - 20 * MS)
+    made = scene(shown)
+    assert made.axis.left < made.axis.zero < made.axis.right - 10
+    blocks = [x for x in range(100) if made.canvas.char(x, 3) in BLOCKS]
+    assert len(blocks) >= 2
+    assert {made.canvas.char(x, 3) for x in blocks} == {BLOCKS[-1]}, "what was before stands in no column"
+
+
 # --- cursors and what they say --------------------------------------------------------------------------
 
 
