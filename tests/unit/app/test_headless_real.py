@@ -113,9 +113,9 @@ async def test_the_replay_of_a_recording_prints_the_same_lines(home: Path, tmp_p
     with read(Path(path)) as recording:
         assert (recording.unreadable, recording.truncated) == (0, None)
         assert "one-scope" in recording.header["scenarios"]  # type: ignore[operator]
-    status, live, err = await command("run", "one-scope", "--format", "table")
+    status, table, err = await command("replay", path, "--format", "table")
     assert (status, err) == (0, "")
-    assert live.startswith("one-scope  run 1  cause: key\n")
+    assert table.startswith("one-scope  run 1  cause: key\n")
 
 
 def never_came(lane: dict[str, Any]) -> None:
