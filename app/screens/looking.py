@@ -14,7 +14,6 @@ from app.paint.view import View
 from app.widgets.trace import Trace
 from probes.moments import spots
 from probes.part import Gap
-from probes.state import RunState
 
 
 class LookingScreen(Screen[None]):
@@ -32,10 +31,6 @@ class LookingScreen(Screen[None]):
     def changed(self) -> None:
         """There is something new to draw, at the next frame."""
         raise NotImplementedError
-
-    @property
-    def run_shown(self) -> RunState:
-        return self.looked_at().run
 
     @property
     def track(self) -> int:
@@ -64,20 +59,20 @@ class LookingScreen(Screen[None]):
 
     def _at(self, pin: Pin | None) -> int:
         """Where a cursor is on the axis (ns after the trigger); without one, the trigger."""
-        run = self.run_shown
+        run = self.looked_at().run
         zero = zero_of(run.lanes[pin.lane], run) if pin is not None and pin.shown(run) else None
         return 0 if pin is None or zero is None else pin.t - zero
 
     # --- cursors --------------------------------------------------------------------------------------
 
     def action_moment(self, direction: int) -> None:
-        run = self.run_shown
+        run = self.looked_at().run
         self.put_cursor(lenses.stepped(self.lens, run, spots(run), direction))
 
     def put_cursor(self, lens: Lens) -> None:
         """The lens with a cursor that has moved: its lane is selected, and it is in the window."""
         cursor = lens.cursor
-        if cursor is not None and cursor.shown(self.run_shown):
+        if cursor is not None and cursor.shown(self.looked_at().run):
             self.selected = cursor.lane
             lens = lenses.showing(lens, self._at(cursor), self.track)
         self.look(lens)
@@ -88,7 +83,7 @@ class LookingScreen(Screen[None]):
     def action_why(self) -> None:
         """The thread, from the cursor's mark; without a cursor, from the last one of the selected lane."""
         lens = replace(self.lens, why=not self.lens.why)
-        run = self.run_shown
+        run = self.looked_at().run
         if lens.why and (lens.cursor is None or lens.cursor.mark(run) is None):
             own = [spot for spot in spots(run) if spot.lane == self.selected]
             lens = replace(lens, cursor=lenses.pin(run, own[-1]) if own else lens.cursor)
