@@ -67,6 +67,8 @@ async def test_a_run_is_opened_in_the_replay_at_its_end(console: Open) -> None:
         await it.press("h", "end", "enter")
         assert isinstance(it.app.screen, ReplayScreen)
         assert replay.source.number == 1
+        await it.press("p")
+        assert replay.pinned == 1
 
 
 async def test_the_scoreboard_compares_with_the_last_run_or_the_pinned_one(console: Open) -> None:
