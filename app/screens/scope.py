@@ -10,46 +10,32 @@ from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 
 from app.actions import Action, actions, hint
-from app.coverage import Cell, cover
 from app.frames import FrameCount
-from app.grid import Grid
-from app.lesson import Lesson
-from app.library import Library
-from app.logpane import Ear
-from app.paint import evidence, guests, machine, scoreboard, stage, timeline, timeouts
-from app.paint.frame import Chrome
-from app.paint.status import is_small, paint_small, paint_status
+from app.paint import evidence, guests, machine, scoreboard, stage, timeouts
+from app.paint.status import paint_small, paint_status
 from app.paint.view import View
-from app.screens.comparing import Comparing
+from app.screens.arranging import WIDE, arrange
 from app.screens.coverage import CoverageScreen
 from app.screens.history import HistoryScreen
-from app.screens.lesson import LessonScreen
 from app.screens.log import LogScreen
-from app.screens.pages import EvidenceScreen, HelpScreen, shown_by
+from app.screens.opening import Opening
+from app.screens.pages import shown_by
 from app.source import Source, view_of
 from app.widgets.panel import KeyLine, Panel
 from app.widgets.trace import Trace
 
 FRAME_S = 1 / 30
-_WIDE, _HIGH = 100, 36
-"""From so many columns on the panels at the side are there by themselves; from so many rows on they have boxes."""
-_TALL = 46
-"""From so many rows on the evidence has a panel of its own."""
-_LEAST = 12
-"""Rows that must be left below the machine for the evidence to have them."""
 
 
-class ScopeScreen(Comparing):
+class ScopeScreen(Opening):
     """Draws what its source gives, at most 30 times a second and only when something changed."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-medium"), (118, "-wide"), (160, "-huge")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-medium"), (118, "-wide"), (160, "-huge")]  # noqa: RUF012
     AUTO_FOCUS = None
 
     def __init__(self, source: Source, *, ticker: bool = True) -> None:
         super().__init__()
         self.source = source
-        self.library = Library()
-        self.ear = Ear()
         self.frames = FrameCount(round(FRAME_S * 1e9), time.monotonic_ns)
         self._ticker = ticker
         self._timer: Timer | None = None
@@ -120,7 +106,7 @@ class ScopeScreen(Comparing):
             return
         self._dirty = False
         view = self.view()
-        chrome = self._arrange(view)
+        chrome = arrange(self, view, side=self._side, staged=self.staged)
         for panel in self.query(Panel):
             if panel.display:
                 panel.show(view, chrome if panel.parent is not self else "bare")
@@ -138,41 +124,6 @@ class ScopeScreen(Comparing):
 
     def _offered(self, action: Action) -> bool:
         return bool(action.weight and self.check_action(action.name.partition("(")[0], ()))
-
-    def _arrange(self, view: View) -> Chrome:
-        """What has a place, by the size of the screen."""
-        columns, rows = self.size
-        self.set_class(is_small(columns, rows), "-small")
-        side = columns >= _WIDE if self._side is None else self._side
-        self.query_one("#side").display = side
-        chrome: Chrome = "box" if rows >= _HIGH and columns >= _WIDE else "rule" if rows >= 30 else "bare"
-        lanes = len(view.run.lanes) or len(view.settings.lanes)
-        board = self.query_one("#scoreboard")
-        board.display = view.run.started is not None
-        extra = {"box": 4, "rule": 2, "bare": 1}[chrome] + (rows >= _TALL)
-        board.styles.height = lanes + extra + (rows >= _TALL and view.reference is not None)
-        tall = rows >= _TALL and view.run.started is not None
-        self.query_one("#evidence").display = tall
-        self.query_one("#timeline").display = True
-        self.query_one("#timeline").styles.height = timeline.height(view) + 2 if tall else "1fr"
-        self.query_one("#timeouts").styles.height = timeouts.height(view, rows * 3 // 5)
-        self.query_one("#guests").styles.height = guests.height(view)
-        self.query_one("#guests").display = bool(view.session.guests)
-        self.query_one("#timeouts").display = not view.session.guests
-        self._arrange_stage(view)
-        return chrome
-
-    def _arrange_stage(self, view: View) -> None:
-        """The machine instead of everything else but the evidence, which has what it leaves of a high screen."""
-        panel, rest = self.query_one("#stage"), self.size.height - stage.ideal(view)
-        panel.display = self.staged
-        if not self.staged:
-            return
-        for other in ("#side", "#timeline", "#scoreboard"):
-            self.query_one(other).display = False
-        below = rest > _LEAST and view.run.started is not None
-        panel.styles.height = stage.ideal(view) + 2 if below else "1fr"
-        self.query_one("#evidence").display = below
 
     # --- what both do ---------------------------------------------------------------------------------
 
@@ -204,34 +155,3 @@ class ScopeScreen(Comparing):
     def look_as(self, other: ScopeScreen) -> None:
         """Show what another screen shows of its own session."""
         self.selected, self.staged, self.lens = other.selected, other.staged, other.lens
-
-    def action_evidence(self) -> None:
-        self.app.push_screen(EvidenceScreen(self.view()))
-
-    def action_coverage(self) -> None:
-        cells = {(cell.lane, cell.phase, cell.cause): cell for cell in cover(self.library.loaded)}
-        lane = self.view().lane
-        grid = Grid(cells) if lane is None else Grid(cells).at(lane.plan.protocol, lane.plan.phase, lane.plan.cause)
-        live = self.source.mode == "live"
-        self.app.push_screen(CoverageScreen(grid, self.source.tally, opens=live), self.open_cell)
-
-    def open_cell(self, cell: Cell | None) -> None:
-        """A cell of the grid was chosen, or none."""
-
-    def lesson(self) -> Lesson:
-        """What is taught with the scenario that is shown."""
-        return self.source.settings.lesson
-
-    def action_notes(self) -> None:
-        seen = self.source.run.outcome == "settled"
-        if lesson := self.lesson():
-            self.app.push_screen(LessonScreen(lesson, answered=seen))
-        else:
-            self.notify("this scenario asks nothing and has no notes", timeout=3)
-
-    def action_log(self) -> None:
-        self.ear.looked()
-        self.app.push_screen(LogScreen(lambda: self.source.session.log), lambda _: self.changed())
-
-    def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(self.source.mode, shown_by(self)))
