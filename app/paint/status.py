@@ -91,7 +91,7 @@ def _lab(view: View) -> list[Item]:
         *_postgres(session),
         *_tap(session),
         _lag(session),
-        Item(f"late {view.late}" if view.late else "", Role.DIM, 35),
+        Item(f"{view.late} late frame{'s' if view.late > 1 else ''}" if view.late else "", Role.DIM, 12),
         Item(f"dropped {session.dropped}" if session.dropped else "", Role.ALERT, 94),
         Item(f"! {view.alarms} in the log" if view.alarms else "", Role.ALERT, 96),
     ]
@@ -110,7 +110,7 @@ def _tap(session: SessionState) -> list[Item]:
     if session.tap_median_ns is None:
         return []
     p95 = "" if session.tap_p95_ns is None else f"p95 {figure(session.tap_p95_ns)}"
-    return [Item(f"tap +{figure(session.tap_median_ns)}", Role.DIM, 50), Item(p95, Role.DIM, 25)]
+    return [Item(f"tap +{figure(session.tap_median_ns)}", Role.DIM, 50), Item(p95, Role.DIM, 17)]
 
 
 def _lag(session: SessionState) -> Item:

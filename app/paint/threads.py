@@ -67,4 +67,18 @@ def _paint_end(made: Scene, lane: int, found: Thread, dot: Dot) -> None:
         return
     for line in range(dot.y + 1, y):
         made.canvas.put(dot.x, line, "│", Role.STRONG)
-    made.canvas.put(dot.x, y, _END, Role.LIT_ALERT)
+    _end_at(made.canvas, dot.x, y)
+
+
+def _end_at(canvas: Canvas, x: int, y: int) -> None:
+    """A cross, or where the row's words stand there already, the words: they say it."""
+    if canvas.role(x, y) is not Role.STRONG:
+        canvas.put(x, y, _END, Role.LIT_ALERT)
+        return
+    first = end = x
+    while first and canvas.role(first - 1, y) is Role.STRONG:
+        first -= 1
+    while end < canvas.columns and canvas.role(end, y) is Role.STRONG:
+        end += 1
+    for each in range(first, end):
+        canvas.put(each, y, canvas.char(each, y), Role.LIT_ALERT)

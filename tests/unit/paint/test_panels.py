@@ -227,7 +227,7 @@ def test_recording_and_losses_are_never_left_out() -> None:
 def test_the_status_line_tells_what_is_worth_knowing_of_the_lab() -> None:
     seen = replace(view(kit.settled()), recording="/somewhere/x.jsonl", recorded=2_400_000, alarms=2, late=7)
     text = lines(status.paint_status(seen, 200, 1))[0]
-    for words in ("x.jsonl 2.3 MiB", "run 1", "PostgreSQL 18.1  embedded", "tap +38 µs  p95 91 µs", "late 7"):
+    for words in ("x.jsonl 2.3 MiB", "run 1", "PostgreSQL 18.1  embedded", "tap +38 µs  p95 91 µs", "7 late frames"):
         assert words in text
     narrow = lines(status.paint_status(seen, 60, 1))[0]
     assert "! 2 in the log" in narrow
