@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -31,10 +32,11 @@ def amend(tables: Sequence[Mapping[str, Any]], base: RunSettings) -> RunSettings
         "settle": seconds_text(base.settle),
     }
     try:
-        return Scenario.model_validate(text).to_settings(base.scenario)
+        amended = Scenario.model_validate(text).to_settings(base.scenario)
     except ValidationError as error:
         path, says = problem(error)
         raise ScenarioError(_of_lane(path, says, tables)) from None
+    return replace(amended, lesson=base.lesson)
 
 
 def one_lane(protocol: str, phase: str, cause: str) -> RunSettings:

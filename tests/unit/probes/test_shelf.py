@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -19,13 +20,15 @@ def run(number: int) -> list[kit.Event]:
     return sorted((event for event in told.events if event.run), key=order_key)
 
 
-@pytest.fixture
+@contextmanager
 def no_room() -> Iterator[None]:
-    """No file of this process grows beyond one byte."""
+    """No file of this process grows beyond one byte: not for longer than it must, for pytest writes to one as well."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_is_put_there_comes_back_and_the_last_counts() -> None:
@@ -39,18 +42,19 @@ def test_what_is_put_there_comes_back_and_the_last_counts() -> None:
     shelf.close()
 
 
-def test_a_full_disk_leaves_what_was_there(no_room: None) -> None:
+def test_a_full_disk_leaves_what_was_there() -> None:
     shelf = Shelf()
-    with pytest.raises(OSError, match="too large"):
+    with no_room(), pytest.raises(OSError, match="too large"):
         shelf.put(1, run(1))
     with pytest.raises(KeyError):
         shelf.take(1)
     shelf.close()
 
 
-def test_a_session_stays_in_memory_when_it_has_nowhere_to_go(no_room: None) -> None:
-    log = SessionLog(in_memory=0)
-    for number in (1, 2, 3):
-        log.extend(run(number))
+def test_a_session_stays_in_memory_when_it_has_nowhere_to_go() -> None:
+    log, runs = SessionLog(in_memory=0), [run(number) for number in (1, 2, 3)]
+    with no_room():
+        for each in runs:
+            log.extend(each)
     assert [list(log.events(number)) for number in (1, 2, 3)] == [run(number) for number in (1, 2, 3)]
     assert [log.run(number).outcome for number in (1, 2, 3)] == ["settled"] * 3
