@@ -17,7 +17,7 @@ run: $(STAMP)
 	@$(BIN)/cancelloscope
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m 'not soak'
+	$(BIN)/python -m pytest -m 'not soak' --numprocesses 2 --dist loadgroup
 
 check: $(STAMP)
 	$(BIN)/ruff check .
