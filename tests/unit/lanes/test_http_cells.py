@@ -115,7 +115,7 @@ async def test_closing_the_client_ends_what_has_a_connection_and_nothing_else(la
     assert found["pool wait"].client.state is State.COMPLETED
     assert found["pool wait"].others["holder"].outcome == "failed"
     for phase in OPEN:
-        assert re.fullmatch("(Read|Write|LocalProtocol)Error.*", done(found[phase])), phase
+        assert re.fullmatch("(Read|Write|(Local|Remote)?Protocol)Error.*", done(found[phase])), phase
         assert re.fullmatch(GONE, wire(found[phase]))
         assert said(found[phase]) == (CLEAN, {})
     assert (wire(found["idle"]), *said(found["idle"])) == ("client>server FIN", CLEAN, {})
