@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -95,7 +96,8 @@ def console(
     _need_terminal()
     from app.console import run_console
 
-    run_console(_factory([loaded], pg), loaded.settings, record=record, overwrite=overwrite, look=_look(theme, keymap))
+    lab, look = _factory([loaded], pg), _look(theme, keymap)
+    _say_recorded(run_console(lab, loaded.settings, record=record, overwrite=overwrite, look=look))
 
 
 @cli.command()
@@ -208,7 +210,8 @@ def listen(
         _need_terminal()
         from app.console import run_console
 
-        run_console(_make_lab(pg), SETTINGS, record=record, overwrite=overwrite, listen=host, look=_look(theme, keymap))
+        lab, look = _make_lab(pg), _look(theme, keymap)
+        _say_recorded(run_console(lab, SETTINGS, record=record, overwrite=overwrite, listen=host, look=look))
         return 0
     from app.headless import NotReady
     from app.listen import run_listen
@@ -375,6 +378,11 @@ def _need_terminal() -> None:
 
 def _say(text: str) -> None:
     click.echo(f"{NAME}: {' '.join(text.split())}", err=True)
+
+
+def _say_recorded(paths: Iterable[str]) -> None:
+    for path in paths:
+        _say(f"recorded; `{NAME} replay {shlex.quote(path)}` shows it again")
 
 
 def main(args: list[str] | None = None) -> int:

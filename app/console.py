@@ -162,13 +162,16 @@ def run_console(
     overwrite: bool = False,
     listen: str = "",
     look: Look = Look(),
-) -> None:
-    """Open the live console and stay until it is left; the lab is gone afterwards, whatever happened.
+) -> tuple[str, ...]:
+    """Open the live console and stay until it is left; the lab is gone afterwards, whatever happened. Returns the
+    recordings that were made.
 
     ``record``: a file that gets the whole session; ``listen``: the address on which outside clients are taken. Raises
     RecordingError when the file cannot be written.
     """
-    asyncio.run(_live(CancelloscopeApp(handle_factory, settings, listen=listen, look=look), record, overwrite))
+    app = CancelloscopeApp(handle_factory, settings, listen=listen, look=look)
+    asyncio.run(_live(app, record, overwrite))
+    return tuple(app.source.recordings)
 
 
 async def _live(app: CancelloscopeApp, record: Path | None, overwrite: bool) -> None:

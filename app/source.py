@@ -144,6 +144,8 @@ class LiveSource:
         self.tally = Tally(lambda: self.log.runs, self.log.run)
         self.annals = Annals(lambda: self.log.runs, self.log.run)
         self.recording: str | None = None
+        self.recordings: list[str] = []
+        """All that were made in this session."""
         self.recorded = 0
         """Bytes of it that are on the disk."""
         self._clock = clock

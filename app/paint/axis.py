@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,7 @@ _ROOMY = 24
 """Columns a decade from which 2 and 5 have a line of their own."""
 
 
-class Axis(Protocol):
+class Axis(Hashable, Protocol):
     """``left`` and ``right``: first column and the one after the last. ``zero``: the trigger's column; ``left - 1`` or
     ``right`` where it is on neither."""
 

@@ -92,7 +92,8 @@ def fitted(lens: Lens, until: int, columns: int) -> Lens:
         reach = next((n for n in range(_FEWEST, DECADES) if FIRST_NS * 10**n >= until), DECADES)
         return replace(lens, first=FIRST_NS, decades=reach)
     room = max(1, columns // CELLS - 1)
-    step = next((step for step in STEPS if step * room >= until), STEPS[-1])
+    # The last column ends before its own end: what stands exactly there would be outside.
+    step = next((step for step in STEPS if step * room > until), STEPS[-1])
     return replace(lens, per_div=step, start=-step, follow=True)
 
 

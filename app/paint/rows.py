@@ -83,7 +83,7 @@ def paint_row(canvas: Canvas, y: int, lane: LaneState, layers: Sequence[Layer], 
     dead = zombie(lane, now) if "server" in layers else Zombie()
     _bar(row, main, dead)
     if main.layer == "wire":
-        paint_density(canvas, y, lane, row.span)
+        paint_density(canvas, y, lane, axis, row.zero, now)
     if row.zero is None:
         _while_armed(row, main)
         return []
@@ -223,7 +223,7 @@ def _nothing_seen(row: _Row, main: LayerState) -> None:
     start, end = row.span(row.zero, row.lane.teardown or row.now)
     start, end = max(start, row.start + 1), end - 1
     row.canvas.fill(start, end, row.y, WIRE, Role.DIM)
-    paint_density(row.canvas, row.y, row.lane, row.span)
+    paint_density(row.canvas, row.y, row.lane, row.axis, row.zero, row.now)
     _faults(row)
     late = f", {size(row.lane.late_bytes)} still passed" if row.lane.late_bytes else ""
     text = first_that_fits(end - start - 4, f"nothing seen{late}", "nothing seen")

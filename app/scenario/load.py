@@ -29,6 +29,8 @@ class Loaded:
 
 def find(name: str) -> Loaded:
     """The scenario ``name``: a shipped one, or a path that ends in ``.toml``. Raises ScenarioError."""
+    if name.endswith((".jsonl", ".jsonl.gz")):
+        raise ScenarioError(f"{name} is a recording: `cancelloscope replay {name}` opens it")
     if name.endswith(".toml") or "/" in name:
         return load(Path(name))
     files = scenario_files()

@@ -147,6 +147,8 @@ class LiveScreen(PlanningScreen):
         if path is None and self.live.recording and self.handle.recording_error:
             self.say(self.handle.recording_error, "error")
         self.live.recording = None if path is None else str(path)
+        if self.live.recording is not None and self.live.recording not in self.live.recordings:
+            self.live.recordings.append(self.live.recording)
         self.live.recorded = 0 if path is None else _size(path)
         self.changed()
 

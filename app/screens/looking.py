@@ -81,13 +81,20 @@ class LookingScreen(Screen[None]):
         self.look(lenses.paired(self.lens))
 
     def action_why(self) -> None:
-        """The thread, from the cursor's mark; without a cursor, from the last one of the selected lane."""
-        lens = replace(self.lens, why=not self.lens.why)
-        run = self.looked_at().run
-        if lens.why and (lens.cursor is None or lens.cursor.mark(run) is None):
-            own = [spot for spot in spots(run) if spot.lane == self.selected]
-            lens = replace(lens, cursor=lenses.pin(run, own[-1]) if own else lens.cursor)
-        self.put_cursor(lens)
+        """The thread, from the cursor's mark; without a cursor in the selected lane, from the last one there."""
+        self.put_cursor(self._asked(replace(self.lens, why=not self.lens.why)))
+
+    def ask_on(self) -> None:
+        """Another lane is selected: a thread that is shown is that lane's."""
+        if self.lens.why:
+            self.put_cursor(self._asked(self.lens))
+
+    def _asked(self, lens: Lens) -> Lens:
+        run, cursor = self.looked_at().run, lens.cursor
+        if not lens.why or (cursor is not None and cursor.lane == self.selected and cursor.mark(run) is not None):
+            return lens
+        own = [spot for spot in spots(run) if spot.lane == self.selected]
+        return replace(lens, cursor=lenses.pin(run, own[-1]) if own else cursor)
 
     def action_unmark(self) -> None:
         self.look(replace(self.lens, cursor=None, second=None, why=False))

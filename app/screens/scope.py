@@ -135,6 +135,7 @@ class ScopeScreen(Opening):
         lanes = len(self.source.run.lanes)
         if lanes:
             self.selected = (min(self.selected, lanes - 1) + direction) % lanes
+            self.ask_on()
         self.changed()
 
     def action_side(self) -> None:

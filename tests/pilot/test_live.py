@@ -171,6 +171,7 @@ async def test_r_starts_and_stops_a_recording(console: Open, tmp_path: Path) -> 
         assert "stop recording" in it.text("keys")
         await it.press("r")
         assert it.handle.recording is None
+        assert it.app.source.recordings == [str(tmp_path / "session.jsonl")]
         assert "REC" not in it.text("status")
 
 

@@ -58,6 +58,18 @@ async def test_why_of_the_selected_lane_and_of_the_cursors_mark(console: Open) -
         assert "because of" not in it.text("timeline")
 
 
+async def test_a_thread_is_that_of_the_lane_that_is_selected_then(console: Open) -> None:
+    async with console() as it:
+        await settled(it)
+        await it.press("w")
+        assert "nothing was seen on the wire" not in it.text("timeline")
+        await it.press("down", "down")
+        assert "nothing was seen on the wire" in it.text("timeline")
+        await it.press("w", "up", "w")
+        said = next(line for line in it.text("timeline").splitlines() if "after key" in line)
+        assert "http/1.1" in said
+
+
 async def test_no_key_of_the_timeline_needs_a_run(console: Open) -> None:
     async with console() as it:
         await it.press("l", "plus", "minus", "0", "left", "right", "w", "v", "backspace", "l")

@@ -122,6 +122,8 @@ def test_an_unknown_name_gets_the_nearest() -> None:
         find("one-scop")
     with pytest.raises(ScenarioError, match=r"'xyzzy': `cancelloscope scenarios` lists them"):
         find("xyzzy")
+    with pytest.raises(ScenarioError, match="is a recording: `cancelloscope replay a/b.jsonl.gz` opens it"):
+        find("a/b.jsonl.gz")
 
 
 def test_a_path_is_read_and_what_cannot_be_read_says_why(tmp_path: Path) -> None:
