@@ -122,7 +122,7 @@ def test_an_unknown_name_gets_the_nearest() -> None:
         find("one-scop")
     with pytest.raises(ScenarioError, match=r"'xyzzy': `cancelloscope scenarios` lists them"):
         find("xyzzy")
-    with pytest.raises(ScenarioError, match="is a recording: `cancelloscope replay a/b.jsonl.gz` opens it"):
+    with pytest.raises(ScenarioError, match=r"is a recording: `cancelloscope replay a/b\.jsonl\.gz` opens it"):
         find("a/b.jsonl.gz")
 
 
