@@ -282,6 +282,11 @@ def uploads(plan: LanePlan) -> bool:
     return plan.phase in _UPLOADS
 
 
+def ends_its_server(plan: LanePlan) -> bool:
+    """Whether the plan's cause ends a gRPC server, with all calls of all lanes that it has: it gets one to itself."""
+    return plan.protocol == "grpc" and plan.cause in ("server stop", "server killed")
+
+
 _NO_CONNECTION = ("DNS", "TCP connect")
 _EXECUTING = ("statement executing", "rows streaming", "transaction", "COPY out", "COPY in")
 

@@ -36,6 +36,8 @@ class Zombie:
     since: int | None = None
     until: int | None = None
     """None while it still runs."""
+    cut: bool = False
+    """The lab hung up on it in its teardown: how long it would have gone on nobody knows."""
 
 
 def headline(lane: LaneState, moment: Moment) -> Mark | None:
@@ -78,7 +80,8 @@ def zombie(lane: LaneState, now: int) -> Zombie:
     if _still_travelling(lane, left, now):
         return Zombie()
     until = now if row.ended is None else row.ended
-    return Zombie(max(0, until - left), lane.late_bytes, left, row.ended)
+    cut = lane.teardown is not None and until >= lane.teardown
+    return Zombie(max(0, until - left), lane.late_bytes, left, row.ended, cut)
 
 
 TRAVEL_NS = 20_000_000

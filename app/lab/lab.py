@@ -49,7 +49,7 @@ class Lab:
         self.sink = Sink("lab", outlet.write, Clock())
         outlet.sink = self.sink
         self.tasks = TaskKeeper(self._task_failed)
-        self._servers = ServersProcess(self.sink, outlet, self.tasks, self._servers_died)
+        self._servers = ServersProcess(self.sink, outlet, self.tasks, self._servers_died, run=lambda: self._run)
         self._postgres = self._make_postgres()
         self._login: PgAddress | None = None
         self._bench = Workbench(self.sink, self.tasks, self._servers, partial(self._own_servers, outlet))

@@ -6,19 +6,11 @@ from collections.abc import Mapping
 
 from app.lab.handlers import Handlers
 from app.lab.servers import ServersProcess
-from probes.events import LanePlan
 from probes.outlet import Outlet
 from probes.sink import Sink
 from probes.tap.proxy import Tap
 from probes.tap.seen import Tag
 from probes.tasks import TaskKeeper
-
-ENDS_SERVER = ("server stop", "server killed")
-
-
-def needs_own_servers(plan: LanePlan) -> bool:
-    """Whether the plan's cause ends a gRPC server, with all calls of all lanes that it has."""
-    return plan.protocol == "grpc" and plan.cause in ENDS_SERVER
 
 
 class OwnServers:

@@ -37,7 +37,8 @@ class ServersProcess:
     """Its event lines pass on as they are; ``handlers`` follows them.
 
     One that belongs to a lane has a ``whose``: its life and death are told as events of that run and lane, and what it
-    says of itself is not passed on, because it is no part of the lab.
+    says of itself is not passed on, because it is no part of the lab. Of one that all share ``run`` gives the open run,
+    which its death ends.
     """
 
     def __init__(
@@ -48,10 +49,11 @@ class ServersProcess:
         on_death: Callable[[str], None],
         handlers: Handlers | None = None,
         whose: Tag | None = None,
+        run: Callable[[], int] = lambda: 0,
     ) -> None:
         self._sink, self._outlet, self._tasks, self._on_death = sink, outlet, tasks, on_death
         self.handlers = handlers or Handlers()
-        self._whose = whose
+        self._whose, self._run = whose, run
         self._head: dict[str, Any] = {} if whose is None else {"run": whose.run, "lane": whose.lane}
         self._process: Process | None = None
         self._listening: asyncio.Future[dict[str, str]] | None = None
@@ -177,7 +179,8 @@ class ServersProcess:
         if self._stopping:
             return
         status = exit_status(code)
-        self._sink.emit(ChildDied, child=NAME, pid=process.pid, status=status, **self._head)
+        head = self._head or {"run": self._run()}
+        self._sink.emit(ChildDied, child=NAME, pid=process.pid, status=status, **head)
         if self._listening is not None and not self._listening.done():
             self._listening.set_exception(RuntimeError(f"the servers process ended at its start: {status}"))
         else:

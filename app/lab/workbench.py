@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.lab.own import OwnServers, needs_own_servers
-from probes.catalogue import PROTOCOLS
+from app.lab.own import OwnServers
+from probes.catalogue import PROTOCOLS, ends_its_server
 from probes.events import CALLED_BY, LanePlan
 from probes.lanes.base import Lane
 from probes.lanes.bench import Bench, ServersLink
@@ -126,7 +126,7 @@ class Workbench:
 
         Raises LaneError.
         """
-        if needs_own_servers(plan):
+        if ends_its_server(plan):
             return self._housed(run, plan)
         place = place_of(plan)
         if CALLED_BY in plan.options:

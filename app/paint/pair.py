@@ -42,9 +42,9 @@ def _zombie(lane: LaneState, now: int) -> str:
     dead = judge.zombie(lane, now)
     amount = figure(dead.ns) + (f", {size(dead.size)}" if dead.size else "")
     why = "swallowed its cancel" if lane.swallowed else "was never told"
-    if dead.until is None:
+    if dead.until is None and not dead.cut:
         return f"it {why} and works on for nobody, {amount} so far"
-    return f"it {why} and worked for nobody for {amount}"
+    return f"it {why} and worked for nobody for {amount}{', until the lab hung up' if dead.cut else ''}"
 
 
 def _running(lane: LaneState) -> str:

@@ -12,7 +12,7 @@ from app.paint.canvas import Canvas, Role
 from app.paint.density import paint_density
 from app.paint.marks import SEPARATOR, Placed, Shown, draw, place, short
 from app.paint.text import first_that_fits, fit, plain, width
-from app.paint.units import figure, residue_text, size
+from app.paint.units import lasted, residue_text, size
 from probes.events import Layer
 from probes.moments import ties
 from probes.state import LaneState, LayerState, Mark, Moment, RunState
@@ -202,7 +202,7 @@ def _zombie(row: _Row, dead: Zombie) -> None:
     if start == end:
         return
     row.canvas.fill(start, end, row.y, ZOMBIE, Role.ZOMBIE)
-    age = f"zombie {figure(dead.ns)}"
+    age = f"zombie {lasted(dead.ns, cut=dead.cut)}"
     texts = (f"{age}, {size(dead.size)} sent to nobody", f"{age}, {size(dead.size)}", age, "zombie")
     if not dead.size:
         texts = (age, age, age, "zombie")
@@ -220,6 +220,10 @@ def _nothing_seen(row: _Row, main: LayerState) -> None:
         row.canvas.put(row.column(main.ended or row.now) + 2, row.y, "response complete", Role.DIM)
         return
     assert row.zero is not None
+    if main.ended is not None and main.ended <= row.zero:
+        # It was over before anybody was to be told.
+        row.canvas.put(row.start + 2, row.y, main.outcome or "ended", Role.DIM)
+        return
     start, end = row.span(row.zero, row.lane.teardown or row.now)
     start, end = max(start, row.start + 1), end - 1
     row.canvas.fill(start, end, row.y, WIRE, Role.DIM)

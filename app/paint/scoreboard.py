@@ -8,7 +8,7 @@ from statistics import median
 
 from app.paint.canvas import Canvas, Role
 from app.paint.text import first_that_fits, fit, plain
-from app.paint.units import NONE, delta, figure, residue_text, size
+from app.paint.units import NONE, delta, figure, lasted, residue_text, size
 from app.paint.view import View
 from probes import verdict as judge
 from probes.state import LaneState, Moment, RunState
@@ -158,7 +158,7 @@ def _zombie(lane: LaneState, view: View) -> Cell:
     dead = judge.zombie(lane, view.now)
     if not dead.ns:
         return _NOTHING
-    age = figure(dead.ns)
+    age = lasted(dead.ns, cut=dead.cut)
     return ((f"{age}, {size(dead.size)}", age) if dead.size else (age,)), Role.ALERT
 
 

@@ -81,7 +81,8 @@ def _after(view: View) -> str:
 
 def _run(view: View) -> list[Item]:
     number = f"run {view.number}" if view.number else ""
-    return [Item(plain(view.title), Role.STRONG, 60), Item(number, Role.TEXT, 90)]
+    aborted = f"aborted: {plain(view.run.detail)}" if view.run.outcome == "aborted" else ""
+    return [Item(plain(view.title), Role.STRONG, 60), Item(number, Role.TEXT, 90), Item(aborted, Role.ALERT, 97)]
 
 
 def _lab(view: View) -> list[Item]:

@@ -22,6 +22,11 @@ def figure(ns: int | None) -> str:
     raise AssertionError("seconds take everything")
 
 
+def lasted(ns: int, *, cut: bool) -> str:
+    """How long something was watched: ``1.0 s``, or ``> 1.0 s`` where the watching was ``cut`` and not the thing."""
+    return f"> {figure(ns)}" if cut else figure(ns)
+
+
 def exact(ns: int) -> str:
     """As a cursor reads it out, to a tenth of a microsecond where that is short: ``335.2 µs``, ``1.278 ms``."""
     value = abs(ns)

@@ -55,6 +55,9 @@ class ChildStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildDied(Event):
+    """A process has ended that was to go on. With a run and a lane it was that lane's own; with a run alone it is the
+    servers' of all lanes of that run which have none of their own."""
+
     kind: Literal["child.died"] = "child.died"
     child: str
     pid: int

@@ -37,8 +37,8 @@ def _residue(lane: LaneState, event: ev.Residue) -> LaneState:
     return replace(lane, residue={**lane.residue, **event.held})
 
 
-def _child_died(lane: LaneState, event: ev.ChildDied) -> LaneState:
-    """A process that this lane has for itself, its client's or its servers', ended without ending its spans."""
+def child_died(lane: LaneState, event: ev.ChildDied) -> LaneState:
+    """A process of this lane's own, or the servers that lanes share, ended without ending its spans."""
     rows: tuple[Layer, ...] = ("caller", "client") if event.child == "client" else ("server",)
     open_rows = [layer for layer in rows if lane.layer(layer).started and not lane.layer(layer).ended]
     for layer in open_rows:
@@ -56,5 +56,5 @@ HANDLERS: dict[type[Event], Callable[[LaneState, Any], LaneState]] = {
     ev.BudgetSeen: _budget,
     ev.TeardownStarted: _teardown,
     ev.Residue: _residue,
-    ev.ChildDied: _child_died,
+    ev.ChildDied: child_died,
 }

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from probes import events as ev
+from probes.catalogue import ends_its_server
 from probes.events import CALLED_BY, Event
 from probes.fold import course, faults, spans, wire
 from probes.fold.steps import with_row
@@ -22,7 +23,7 @@ def order_key(event: Event) -> tuple[int, str, int]:
 
 def fold_run(state: RunState, event: Event) -> RunState:
     """The run after ``event``, which must belong to it."""
-    whole = _RUN_HANDLERS.get(type(event))
+    whole = _RUN_HANDLERS.get(type(event)) or (_ALL_LANES.get(type(event)) if not event.lane else None)
     if whole is not None:
         return whole(state, event)
     handler = _LANE_HANDLERS.get(type(event))
@@ -117,6 +118,15 @@ def _census(state: RunState, event: ev.Census) -> RunState:
     return replace(state, before=event.held) if event.when == "before" else replace(state, after=event.held)
 
 
+def _servers_died(state: RunState, event: ev.ChildDied) -> RunState:
+    """The servers that the lanes share, with all their handlers: nobody goes on behind such a death."""
+
+    def served(lane: LaneState) -> bool:
+        return lane.plan.protocol != "postgres" and not ends_its_server(lane.plan)
+
+    return replace(state, lanes=tuple(course.child_died(lane, event) if served(lane) else lane for lane in state.lanes))
+
+
 _RUN_HANDLERS: dict[type[Event], Callable[[RunState, Any], RunState]] = {
     ev.RunStarted: _run_started,
     ev.Trigger: _trigger,
@@ -125,6 +135,9 @@ _RUN_HANDLERS: dict[type[Event], Callable[[RunState, Any], RunState]] = {
     ev.Census: _census,
     ev.LaneJoined: _joined,
 }
+
+_ALL_LANES: dict[type[Event], Callable[[RunState, Any], RunState]] = {ev.ChildDied: _servers_died}
+"""What concerns a run where the event names no lane."""
 
 _LANE_HANDLERS: dict[type[Event], Callable[[LaneState, Any], LaneState]] = {
     **spans.HANDLERS,

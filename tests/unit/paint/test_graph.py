@@ -155,7 +155,7 @@ def test_a_pair_is_told_in_a_sentence() -> None:
     assert pair(seen.lane, seen.now) == (
         judge.ZOMBIE,
         "client Cancelled, server PartialSent",
-        "it was never told and worked for nobody for 1.0 s, 118 KiB",
+        "it was never told and worked for nobody for 1.0 s, 118 KiB, until the lab hung up",
     )
 
 

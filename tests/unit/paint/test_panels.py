@@ -102,7 +102,7 @@ def test_the_scoreboard_at_the_design_width() -> None:
         " lane        ◆ Done   ■ I/O    ● cleanup ▒ zombie   residue     verdict",
         " 1 grpc      92 µs    610 µs   1.8 ms    -          -           clean",
         " 2 http/1.1  118 µs   805 µs   940 µs    -          -           clean",
-        "▌3 http/2    110 µs   never    -         1.0 s      2 held      zombie",
+        "▌3 http/2    110 µs   never    -         > 1.0 s    2 held      zombie",
         " 4 postgres  3.0 ms   2.7 ms   5.6 ms    -          -           clean",
         " skew        3.0 ms   2.1 ms   4.7 ms",
     ]
@@ -111,7 +111,7 @@ def test_the_scoreboard_at_the_design_width() -> None:
 def test_never_and_zombie_are_alarming() -> None:
     board = scoreboard.paint_scoreboard(view(kit.settled()), 120, 6)
     assert role_of(board, "never") is Role.ALERT
-    assert role_of(board, "1.0 s, 118 KiB") is Role.ALERT
+    assert role_of(board, "> 1.0 s, 118 KiB") is Role.ALERT
     assert role_of(board, "1 handler, 1 stream") is Role.ALERT
     assert role_of(board, "clean") is Role.CLEANUP
 
@@ -233,6 +233,16 @@ def test_the_status_line_tells_what_is_worth_knowing_of_the_lab() -> None:
     assert "! 2 in the log" in narrow
     assert "● REC" in narrow
     assert "/somewhere" not in text
+
+
+def test_a_run_that_was_aborted_says_so_however_narrow_it_is() -> None:
+    told = (
+        Told()
+        .ready()
+        .fired(kit.settings())
+        .emit(ev.RunEnded, 20 * kit.SECOND, run=1, outcome="aborted", detail="it died")
+    )
+    assert "aborted: it died" in lines(status.paint_status(view(told.events), 60, 1))[0]
 
 
 def test_the_status_line_tells_a_session_that_listens_and_a_lab_that_died() -> None:

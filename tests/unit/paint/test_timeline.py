@@ -11,7 +11,7 @@ from app.paint.canvas import Canvas, Role
 from app.paint.timeline import axis_in, paint_timeline, plan
 from app.paint.view import Playback, View
 from probes import events as ev
-from probes.events import TO_SERVER, Event
+from probes.events import TO_CLIENT, TO_SERVER, Event
 from tests.kit import console_kit as kit
 from tests.kit.console_kit import Told, view
 
@@ -101,7 +101,14 @@ def test_a_zombie_is_a_block_with_its_age_and_its_bytes() -> None:
 
 def test_a_zombie_that_has_ended_stops_growing() -> None:
     late = painted(kit.settled(), Told().zero + 8_000_000_000)
-    assert "zombie 1.0 s" in row(late, 2, "server")
+    assert "zombie > 1.0 s" in row(late, 2, "server")
+
+
+def test_a_connection_that_was_over_before_the_trigger_is_not_one_on_which_nothing_was_seen() -> None:
+    told = Told().ready().fired(kit.settings()).frame(-5_000, "http/2", "tcp", "FIN", TO_CLIENT).cancelled().settled()
+    wire = row(painted(told.events), 2, "wire")
+    assert "closed" in wire
+    assert "nothing seen" not in wire
 
 
 def test_what_was_not_given_back_is_named() -> None:

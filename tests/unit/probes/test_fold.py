@@ -112,6 +112,20 @@ def test_http2_that_says_nothing_is_a_zombie_and_its_teardown_is_no_answer() -> 
     assert verdict(lane, ZERO + 10**10) == ZOMBIE
 
 
+def test_servers_that_die_leave_no_zombie_and_no_other_lane_is_touched() -> None:
+    lanes = (plan("grpc"), plan("postgres"), plan("grpc", cause="server killed", lane="own"))
+    story = Story("grpc")
+    story(ev.RunStarted, -9000, lane="", scenario="s", title="t", lanes=lanes)
+    for span, lane in enumerate(("grpc", "postgres", "own"), start=1):
+        story(ev.SpanStarted, -7000, lane=lane, layer="server", span=span, name="handler")
+    story(ev.ChildDied, -500, lane="", child="servers", pid=1, status="SIGKILL")
+    story(ev.Trigger, 0, lane="", cause="run stopped")
+    story(ev.SpanCancelled, 90, lane="grpc", layer="client", span=9, name=CALL, error="CancelledError")
+    run = fold(sorted(story.events, key=order_key))
+    assert [lane.layer("server").outcome for lane in run.lanes] == ["killed", "", ""]
+    assert zombie(run.lanes[0], ZERO + 2_000_000_000).ns == 0
+
+
 def test_before_the_news_can_have_travelled_nobody_is_called_a_zombie() -> None:
     lane = lane_of(cancelled(started("http/1.1")))
     assert zombie(lane, ZERO + 5_000_000).ns == 0
